@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from typing import Any
 
 from functions import container
@@ -37,19 +40,30 @@ def next_cursor(request: Request, purpose: str, content: Any) -> str:
     return cursors.sign(purpose, workspace_id, content, secret=container.cursor_secret())
 
 
-def filtered_page_of(request: Request, purpose: str, fingerprint: str) -> tuple[int, Any]:
-    """``limit`` and the position in ``cursor``, which must belong to the filter of the request."""
+def filtered_page_of(request: Request, purpose: str, conditions: Any) -> tuple[int, Any]:
+    """``limit`` and the position in ``cursor``, which must belong to the filter of the request.
+
+    ``conditions`` is that filter, a dataclass.
+    """
     limit, content = page_of(request, purpose)
     if content is None:
         return limit, None
     position, of_filter = content
-    if of_filter != fingerprint:
+    if of_filter != _fingerprint(conditions):
         raise InvalidRequest("The cursor belongs to another filter")
     return limit, position
 
 
-def filtered_cursor(request: Request, purpose: str, position: Any, fingerprint: str) -> str | None:
+def filtered_cursor(request: Request, purpose: str, position: Any, conditions: Any) -> str | None:
     """The cursor that leads to the page after a position; None is the end of the list."""
     if position is None:
         return None
-    return next_cursor(request, purpose, [position, fingerprint])
+    return next_cursor(request, purpose, [position, _fingerprint(conditions)])
+
+
+def _fingerprint(conditions: Any) -> str:
+    """A text that is equal exactly for equal filters; "" for one without a condition."""
+    given = {name: value for name, value in asdict(conditions).items() if value is not None}
+    if not given:
+        return ""
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]

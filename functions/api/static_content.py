@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 from functools import lru_cache
 from typing import Any
+
+from functions.api import entity_tags
+from functions.api.entity_tags import has_tag
 
 #: Revalidated at each request, because the next deployment may change it.
 REVALIDATED = "public, no-cache"
@@ -25,10 +27,8 @@ def lower_case_headers(event: dict[str, Any]) -> dict[str, str]:
     return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
 
 
-@lru_cache(REMEMBERED)
-def tag_of(content: bytes) -> str:
-    """32 hex digits that name the content."""
-    return hashlib.sha256(content).hexdigest()[:32]
+#: 32 hex digits that name the content.
+tag_of = lru_cache(REMEMBERED)(entity_tags.tag_of)
 
 
 def content_response(
@@ -53,11 +53,7 @@ def content_response(
     # A strong tag names the bytes that are sent, so each encoding has its own (RFC 9110, 8.8.3.3).
     tag = f'"{tag_of(body)}{"-gzip" if encoded else ""}"'
     headers = {"ETag": tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    tags = [
-        each.strip().removeprefix("W/")
-        for each in request_headers.get("if-none-match", "").split(",")
-    ]
-    if "*" in tags or tag in tags:
+    if has_tag(request_headers.get("if-none-match"), tag):
         return {"statusCode": 304, "headers": headers, "body": ""}
     headers["Content-Type"] = media_type
     if encoded:

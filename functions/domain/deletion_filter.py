@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 #: The query parameters that narrow the trash.
@@ -34,14 +32,6 @@ class DeletionFilter:
     def reads_more_than_it_finds(self) -> bool:
         """Whether records are read that do not match. Times alone are a range of the key."""
         return (self.state, self.mode, self.actor) != (None, None, None)
-
-    @property
-    def fingerprint(self) -> str:
-        """A text that is equal exactly for equal filters; "" for the empty one."""
-        conditions = {name: value for name, value in asdict(self).items() if value is not None}
-        if not conditions:
-            return ""
-        return hashlib.sha256(json.dumps(conditions, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def matches_nothing(self) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle
@@ -46,14 +44,6 @@ class LinkFilter:
     def empty(self) -> bool:
         """Whether every link matches."""
         return self == LinkFilter()
-
-    @property
-    def fingerprint(self) -> str:
-        """A text that is equal exactly for equal filters; "" for the empty one."""
-        conditions = {name: value for name, value in asdict(self).items() if value is not None}
-        if not conditions:
-            return ""
-        return hashlib.sha256(json.dumps(conditions, sort_keys=True).encode()).hexdigest()[:16]
 
     def matches(self, link: Link, *, now: str) -> bool:
         """Whether a link matches at the moment ``now`` (text, as in links)."""

@@ -44,7 +44,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
 
         link_filter = parse_query(given)
     workspace_id = request.caller.workspace_id
-    limit, position = filtered_page_of(request, "list", link_filter.fingerprint)
+    limit, position = filtered_page_of(request, "list", link_filter)
 
     def size_of(link: Link) -> int:
         # Lambda's worst case: JSON in JSON with every other character escaped.
@@ -59,7 +59,7 @@ def list_links(request: Request) -> Response[link_responses.LinkPage]:
         size_of=size_of,
         budget=RequestBudget(workspace_id, request.caller.plan, access=container.access()),
     )
-    cursor = filtered_cursor(request, "list", last, link_filter.fingerprint)
+    cursor = filtered_cursor(request, "list", last, link_filter)
     views = [link_view(link, request.base_url) for link in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
 

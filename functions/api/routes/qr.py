@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from functions import container
+from functions.api.entity_tags import has_tag, tag_of
 from functions.api.request import Request, integer, parameter
 from functions.api.response import Response
 from functions.api.route import Described, Routes
@@ -53,15 +52,9 @@ def get_link_qr(request: Request) -> Response[str | bytes]:
         links=container.links(),
         images=container.qr_images(),
     )
-    tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
+    tag = f'"{tag_of(image)}"'
     headers = {"ETag": tag, "Cache-Control": CACHING}
-    if _matches(request.header("If-None-Match"), tag):
+    if has_tag(request.header("If-None-Match"), tag):
         return Response(304, "", headers, content_type=style.media_type)
     body = image if style.format == "png" else image.decode()
     return Response(200, body, headers, {"bytes": len(image)}, style.media_type)
-
-
-def _matches(condition: str | None, tag: str) -> bool:
-    """``If-None-Match`` (RFC 9110, section 13.1.2), with weak comparison."""
-    tags = [each.strip().removeprefix("W/") for each in (condition or "").split(",")]
-    return "*" in tags or tag in tags

@@ -51,7 +51,7 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         from functions.schemas.deletion_filter import parse_audit_filter
 
         deletion_filter = parse_audit_filter(request.query)
-    limit, position = filtered_page_of(request, "deletions", deletion_filter.fingerprint)
+    limit, position = filtered_page_of(request, "deletions", deletion_filter)
     found, last = list_page(
         workspace_id=caller.workspace_id,
         limit=limit,
@@ -60,7 +60,7 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         deletion_filter=deletion_filter,
         budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
     )
-    cursor = filtered_cursor(request, "deletions", last, deletion_filter.fingerprint)
+    cursor = filtered_cursor(request, "deletions", last, deletion_filter)
     views = [deletion_summary(each) for each in found]
     for view, each in zip(views, found, strict=True):
         view["undoUntil"] = undo_deadline(request, each)

@@ -39,7 +39,7 @@ def list_trash(request: Request) -> Response[TrashPage]:
         from functions.schemas.deletion_filter import parse_trash_filter
 
         deletion_filter = parse_trash_filter(request.query)
-    limit, position = filtered_page_of(request, "trash", deletion_filter.fingerprint)
+    limit, position = filtered_page_of(request, "trash", deletion_filter)
     found, last = list_page(
         workspace_id=workspace_id,
         limit=limit,
@@ -48,6 +48,6 @@ def list_trash(request: Request) -> Response[TrashPage]:
         records=container.trash_records(),
         links=container.links(),
     )
-    cursor = filtered_cursor(request, "trash", last, deletion_filter.fingerprint)
+    cursor = filtered_cursor(request, "trash", last, deletion_filter)
     views = [trashed_link_view(*each, request.base_url) for each in found]
     return Response(200, {"links": views, "nextCursor": cursor}, log_fields={"ids": len(views)})
