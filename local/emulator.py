@@ -19,7 +19,6 @@ import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import boto3
@@ -152,12 +151,7 @@ class Emulator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _start(self, port: int | None) -> tuple[int, subprocess.Popen[bytes]]:

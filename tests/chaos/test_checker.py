@@ -179,6 +179,13 @@ class Story:
         record = self.facts.records[deletion(number)]
         self.facts.records[record.id] = replace(record, **more)
 
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """That of the erasure."""
+        receipt = self.facts.records[deletion(2)].receipt
+        assert receipt is not None
+        return receipt
+
     def faults(self) -> set[str]:
         return {violation.fault for violation in check(self.operations, self.facts)}
 
@@ -317,15 +324,11 @@ def wrong_counts(story: Story) -> None:
 
 
 def wrong_receipt(story: Story) -> None:
-    receipt = story.facts.records[deletion(2)].receipt
-    assert receipt is not None
-    receipt["links"] = 2
+    story.receipt["links"] = 2
 
 
 def receipt_before_the_deletion(story: Story) -> None:
-    receipt = story.facts.records[deletion(2)].receipt
-    assert receipt is not None
-    receipt["verifiedEmptyAt"] = "1970-01-01T00:00:01Z"
+    story.receipt["verifiedEmptyAt"] = "1970-01-01T00:00:01Z"
 
 
 def clicks_twice(story: Story) -> None:
@@ -337,9 +340,7 @@ def clicks_of_no_visit(story: Story) -> None:
 
 
 def more_clicks_in_a_receipt(story: Story) -> None:
-    receipt = story.facts.records[deletion(2)].receipt
-    assert receipt is not None
-    receipt["clicks"] = 1
+    story.receipt["clicks"] = 1
 
 
 def deleted_without_request(story: Story) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from functions.services import export as procedure
 from functions.services import export_request
 from tests.conftest import World
 from tests.integration.test_export import Exports, exports
+from tests.support.interleaving import at_once
 
 __all__ = ["exports"]
 
@@ -71,14 +73,7 @@ def test_requests_at_the_same_time_begin_one_export(
         return found
 
     monkeypatch.setattr(OpenExports, "free", together)
-    responses: list[tuple[int, Any]] = []
-    threads = [
-        threading.Thread(target=lambda: responses.append(exports.begin(link_id))) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    responses = at_once([partial(exports.begin, link_id)] * 2)
 
     assert [status for status, _ in responses] == [202, 202]
     assert len({body["id"] for _, body in responses}) == 1

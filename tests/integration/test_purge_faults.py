@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -27,6 +28,7 @@ from tests.support.faults import (
     every_fault,
 )
 from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.interleaving import at_once
 from tests.support.shards import use_two_shards
 
 pytestmark = pytest.mark.exhaustive
@@ -207,11 +209,8 @@ def test_two_workers_at_once_count_each_click_once(erasing: Erasing, spread: boo
     deletion, records = erasing.erase([link_id])
     erasing.cleanup(records)
     [message] = erasing.messages
-    workers = [threading.Thread(target=erasing.work, args=(message,)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    workers = at_once([partial(erasing.work, message)] * 3)
+    assert not any(isinstance(each, Exception) for each in workers)
 
     assert erasing.receipt(deletion.id)["clicks"] == 120
 

@@ -8,12 +8,13 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from local.emulator import EMULATOR_PYTHON, HOST, ROOT, Emulator
+from tests.support.interleaving import at_once
 
 #: Answers with its process and its event's body, after it has done what the body asks for.
 _CODE = """
@@ -84,8 +85,7 @@ def api() -> Iterator[_Api]:
 
 def test_invocations_at_the_same_time_each_have_a_process(api: _Api, tmp_path: Any) -> None:
     # None returns before all have begun: one that blocked the event loop would time out.
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: api(meet=str(tmp_path), others=4), range(4)))
+    answers = at_once([partial(api, meet=str(tmp_path), others=4)] * 4)
     assert [status for status, _ in answers] == [200] * 4
     assert len({answer["process"] for _, answer in answers}) == 4
     assert {answer["function"] for _, answer in answers} == {"answers"}

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,6 +22,7 @@ from local.gateway_proxy import Bridge, Interruption
 from local.gateway_responses import GatewayResponses
 from local.payload_sizes import event_size
 from local.upstream import Upstream, UsageKeys
+from tests.support.interleaving import at_once
 
 HOST = "127.0.0.1"
 MB = 1024 * 1024
@@ -602,16 +604,8 @@ def test_a_folded_header_is_refused(bridge: Bridge, emulator: FakeEmulator) -> N
 def test_many_callers_are_served_in_parallel(bridge: Bridge, emulator: FakeEmulator) -> None:
     # None is answered before all are there.
     emulator.reply = Reply(together=threading.Barrier(20, timeout=60))
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: statuses.append(call(bridge, "GET", "/").status))
-        for _ in range(20)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [200] * 20
+    responses = at_once([partial(call, bridge, "GET", "/")] * 20)
+    assert [response.status for response in responses] == [200] * 20
 
 
 def test_a_taken_port_is_an_error_at_once(bridge: Bridge) -> None:

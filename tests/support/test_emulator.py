@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 
 import pytest
 
 from local.emulator import EmulatorError
 from tests.support import emulator
 from tests.support.emulator import SharedEmulator, requested_from
+from tests.support.interleaving import at_once
 
 
 class FakeEmulator:
@@ -45,15 +46,7 @@ def test_all_workers_get_the_same_emulator(fake_emulator: type[FakeEmulator]) ->
     shared = SharedEmulator()
     port = shared.serve()
     assert shared.serve() == port
-    found: list[str] = []
-    workers = [
-        threading.Thread(target=lambda: found.append(requested_from(port))) for _ in range(4)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert found == [FakeEmulator.url] * 4
+    assert at_once([partial(requested_from, port)] * 4) == [FakeEmulator.url] * 4
     assert shared.url() == FakeEmulator.url
     shared.stop()
     assert (fake_emulator.started, fake_emulator.stopped) == (1, 1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import replace
-from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx2
@@ -59,12 +58,7 @@ class Transport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
