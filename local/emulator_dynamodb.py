@@ -10,6 +10,7 @@ import copy
 import json
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,7 @@ def patch(dynamodb: Any) -> None:
     _copy_items_as_json(dynamodb)
     _measure_strings_first(dynamodb)
     _look_for_depth_in_documents(dynamodb)
+    _find_handlers_of_items_first(dynamodb)
 
 
 def _record_partiql_updates(dynamodb: Any) -> None:
@@ -158,7 +160,10 @@ def _answer_statements_without_json(dynamodb: Any) -> None:
     empty = respond({"Items": []})
     dynamodb.json_response = json_response
     dynamodb.json = SimpleNamespace(
-        **{**vars(json), "loads": lambda text: {"Items": []} if text is nothing else loads(text)}
+        **{
+            **vars(dynamodb.json),
+            "loads": lambda text: {"Items": []} if text is nothing else loads(text),
+        }
     )
 
 
@@ -264,6 +269,46 @@ def _look_for_depth_in_documents(dynamodb: Any) -> None:
         return depth
 
     dynamodb._nesting_level = level_of
+
+
+#: MiniStack's functions for the actions on items.
+_HANDLERS = {
+    "BatchExecuteStatement": "_batch_execute_statement",
+    "BatchGetItem": "_batch_get_item",
+    "BatchWriteItem": "_batch_write_item",
+    "DeleteItem": "_delete_item",
+    "GetItem": "_get_item",
+    "PutItem": "_put_item",
+    "Query": "_query",
+    "Scan": "_scan",
+    "TransactWriteItems": "_transact_write_items",
+    "UpdateItem": "_update_item",
+}
+
+
+def _find_handlers_of_items_first(dynamodb: Any) -> None:
+    """Call the function of an action on items at once. For each request MiniStack makes a table of
+    the functions of all actions.
+    """
+    handle = dynamodb.handle_request
+
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: Any
+    ) -> Any:
+        name = _HANDLERS.get(headers.get("x-amz-target", "").rpartition(".")[2])
+        if name is None:
+            return await handle(method, path, headers, body, query)
+        try:
+            data = dynamodb.json.loads(body) if body else {}
+        except json.JSONDecodeError:
+            return await handle(method, path, headers, body, query)
+        status, answered, content = getattr(dynamodb, name)(data)
+        if isinstance(content, str):
+            content = content.encode()
+        answered["x-amz-crc32"] = str(zlib.crc32(content))
+        return status, answered, content
+
+    dynamodb.handle_request = handle_request
 
 
 def _once_for_strings(read: Callable[[Any], Any]) -> Callable[[Any], Any]:

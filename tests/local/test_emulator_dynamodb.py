@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import uuid
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,6 +122,40 @@ def test_a_wrong_expression_is_refused_each_time(table: Any) -> None:
             table.put_item(
                 TableName="patched", Item={"id": {"S": "y"}}, ConditionExpression="id = = id"
             )
+
+
+def test_requests_that_are_no_actions_on_items_are_answered_as_before(table: Any) -> None:
+    dynamodb = in_process_dynamodb._load("dynamodb")
+
+    def send(action: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        headers = {"x-amz-target": f"DynamoDB_20120810.{action}"}
+        with pytest.raises(StopIteration) as answered:
+            dynamodb.handle_request("POST", "/", headers, body, {}).send(None)
+        status, sent, content = answered.value.value
+        assert sent["x-amz-crc32"] == str(zlib.crc32(content)) or status == 400
+        return status, json.loads(content)
+
+    table.put_item(TableName="patched", Item={"id": {"S": "é"}})
+    key = '{"TableName": "patched", "Key": {"id": {"S": "é"}}}'.encode()
+    assert send("GetItem", key) == (200, {"Item": {"id": {"S": "é"}}})
+    assert send("DescribeTable", b'{"TableName": "patched"}')[0] == 200
+    assert send("GetItem", b"")[0] == 400
+    assert send("GetItem", b"{")[1]["__type"] == "SerializationException"
+    assert send("Nothing", b"{}")[1]["__type"] == "UnknownOperationException"
+
+
+def test_a_transaction_of_more_than_4_mb_is_refused(table: Any) -> None:
+    [small, large] = (
+        [
+            {"Put": {"TableName": "patched", "Item": {"id": {"S": f"t{n}"}, "text": text}}}
+            for n in range(40)
+        ]
+        for text in ({"S": "x" * 90_000}, {"S": "x" * 110_000})
+    )
+
+    table.transact_write_items(TransactItems=small)
+    with pytest.raises(table.exceptions.ClientError, match="4MB"):
+        table.transact_write_items(TransactItems=large)
 
 
 def test_the_statement_of_a_batch_is_parsed_once() -> None:

@@ -194,10 +194,14 @@ def _load(name: str) -> Any:
         vars(application).setdefault("AUTH", False)
         module = _MODULES.get(name, name)
         service: Any = importlib.import_module(f"ministack.services.{module}")
+        if name == "dynamodb":
+            # It imports a package of the emulator's environment.
+            from local import emulator_encoding
+
+            emulator_encoding.patch(service, importlib.import_module("ministack.core.responses"))
+            emulator_dynamodb.patch(service)
     finally:
         sys.path.remove(path)
-    if name == "dynamodb":
-        emulator_dynamodb.patch(service)
     # Tests set the clock of the code that they test, not the emulator's.
     service.time = SimpleNamespace(time=time.time, sleep=time.sleep)
     # Its warnings about bad expressions are not log lines of the code under test.
