@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,6 +23,7 @@ from botocore.utils import EVENT_ALIASES
 from functions import config, container
 from functions.aws import client as aws
 from functions.aws import fast_json, secrets
+from functions.aws.session import session_for
 from functions.domain.deletion import Deletion
 from functions.domain.link import Link
 from functions.repositories.access import AccessTable
@@ -150,11 +151,23 @@ def _shared_models() -> Iterator[None]:
             (ClientExceptionsFactory, "create_client_exceptions"),
         ):
             patch.setattr(owner, name, once(owner, name))
+        # A client copies the handlers of its session's events.
+        patch.setattr(aws, "session_for", _session_of_environment)
         # Handlers of events add methods of their own to a class.
         patch.setattr(
             ClientCreator, "_create_methods", lambda *arguments: {**methods_of(*arguments)}
         )
         yield
+
+
+def _session_of_environment(service: str) -> Any:
+    settings = sorted(each for each in os.environ.items() if each[0].startswith("AWS_"))
+    return _kept_session(service, *settings)
+
+
+@cache
+def _kept_session(service: str, *_settings: tuple[str, str]) -> Any:
+    return session_for(service)
 
 
 @pytest.fixture(scope="session")
