@@ -86,8 +86,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """Collect garbage once. pytest does it five times, and each time looks at every object."""
-    gc.collect()
+    """Collect no garbage at the end. pytest does it five times, and looks at every object."""
     gc.freeze()
 
 

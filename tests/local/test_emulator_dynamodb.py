@@ -144,6 +144,54 @@ def test_requests_that_are_no_actions_on_items_are_answered_as_before(table: Any
     assert send("Nothing", b"{}")[1]["__type"] == "UnknownOperationException"
 
 
+def test_an_item_that_changes_is_replaced(table: Any) -> None:
+    """`StartingPoint` keeps items without copies."""
+    stored = in_process_dynamodb._load("dynamodb")._tables["patched"]["items"]
+    key = {"id": {"S": "kept"}}
+    item = key | {
+        "m": {"M": {"a": {"N": "1"}}},
+        "l": {"L": [{"S": "x"}]},
+        "s": {"SS": ["a", "b"]},
+        "n": {"N": "1"},
+    }
+    changes = [
+        "SET m.a = :n, l[0] = :n REMOVE n",
+        "SET l = list_append(l, l) ADD n :n, s :s",
+        "ADD m.a :n DELETE s :s REMOVE l[0]",
+    ]
+    values = {":n": {"N": "5"}, ":s": {"SS": ["b", "c"]}}
+    for change in changes:
+        used = {name: value for name, value in values.items() if name in change}
+        update = {
+            "TableName": "patched",
+            "Key": key,
+            "UpdateExpression": change,
+            "ExpressionAttributeValues": used,
+        }
+        for write in (
+            lambda update=update: table.update_item(**update),
+            lambda update=update: table.transact_write_items(TransactItems=[{"Update": update}]),
+        ):
+            table.put_item(TableName="patched", Item=item)
+            [kept] = stored["kept"].values()
+            write()
+            assert kept == item
+            assert stored["kept"] != {"__no_sort__": item}
+
+    table.put_item(TableName="patched", Item=item)
+    [kept] = stored["kept"].values()
+    table.batch_execute_statement(
+        Statements=[
+            {
+                "Statement": 'UPDATE "patched" SET m.a=? SET l[0]=? REMOVE n WHERE id=?',
+                "Parameters": [{"N": "5"}, {"S": "y"}, key["id"]],
+            }
+        ]
+    )
+    assert kept == item
+    assert stored["kept"] != {"__no_sort__": item}
+
+
 def test_a_transaction_of_more_than_4_mb_is_refused(table: Any) -> None:
     [small, large] = (
         [
@@ -319,15 +367,14 @@ def test_a_starting_point_is_copied_between_two_requests(
     table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A request of a killed worker's thread is in the copy of every table or of none.
-    module = in_process_dynamodb._load("dynamodb")
     start = in_process_dynamodb.StartingPoint(in_process_dynamodb.URL, ["patched"])
-    copied, deepcopy = [], module.copy.deepcopy
+    copied, partitions = [], in_process_dynamodb._partitions
 
     def watched(value: Any) -> Any:
         copied.append(in_process_dynamodb.InProcessService.lock.locked())
-        return deepcopy(value)
+        return partitions(value)
 
-    monkeypatch.setattr(module.copy, "deepcopy", watched)
+    monkeypatch.setattr(in_process_dynamodb, "_partitions", watched)
     item = {"id": {"S": "1"}}
     start(lambda: table.put_item(TableName="patched", Item=item))
     table.delete_item(TableName="patched", Key=item)

@@ -115,12 +115,17 @@ class StartingPoint:
         with InProcessService.lock:
             if not self._kept:
                 for name, table in tables.items():
-                    self._kept[name] = dynamodb.copy.deepcopy(dict(table["items"]))
+                    self._kept[name] = _partitions(table["items"])
             for name, table in tables.items():
-                table["items"] = defaultdict(dict, dynamodb.copy.deepcopy(self._kept[name]))
+                table["items"] = defaultdict(dict, _partitions(self._kept[name]))
                 dynamodb._items_replaced(table)
         state: _State = self._made[0]
         return state
+
+
+def _partitions(items: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A copy of the partitions. Their items stay: the emulator replaces an item that changes."""
+    return {key: dict(partition) for key, partition in items.items()}
 
 
 def empty(names: Collection[str]) -> None:
@@ -142,10 +147,10 @@ class DirectPuts:
     """
 
     def transact_write_items(self, *, TransactItems: list[Any], **_: Any) -> dict[str, Any]:
-        """Put copies of the items; the actions must be puts."""
+        """Put the items; the actions must be puts."""
         dynamodb = _load("dynamodb")
         for action in TransactItems:
-            item = dynamodb.copy.deepcopy(action["Put"]["Item"])
+            item = action["Put"]["Item"]
             table = dynamodb._tables[action["Put"]["TableName"]]
             with InProcessService.lock:
                 dynamodb._set_item(table, item["pk"]["S"], item["sk"]["S"], item)
