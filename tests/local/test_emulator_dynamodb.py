@@ -6,6 +6,7 @@ import copy
 import json
 import uuid
 import zlib
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -169,8 +170,8 @@ def test_an_item_that_changes_is_replaced(table: Any) -> None:
             "ExpressionAttributeValues": used,
         }
         for write in (
-            lambda update=update: table.update_item(**update),
-            lambda update=update: table.transact_write_items(TransactItems=[{"Update": update}]),
+            partial(table.update_item, **update),
+            partial(table.transact_write_items, TransactItems=[{"Update": update}]),
         ):
             table.put_item(TableName="patched", Item=item)
             [kept] = stored["kept"].values()
