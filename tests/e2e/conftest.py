@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,32 @@ def path_with(directory: Path, words: list[str]) -> str:
     script.write_text(f'#!/bin/sh\nPYTHONPATH={client} exec {shlex.join(words)} "$@"\n')
     script.chmod(0o755)
     return f"{directory}{os.pathsep}{os.environ['PATH']}"
+
+
+def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -> dict[str, str]:
+    """The environment of a command that works for this workspace."""
+    return os.environ | {
+        "PATH": path,
+        "BASE_URL": stack.base_url,
+        "UNLINK_URL": stack.base_url,
+        "UNLINK_API_KEY": workspace.api_key,
+        "ADMIN_KEY": workspace.admin_key,
+        "UNLINK_STATE_DIR": str(state),
+        "HOME": str(state),
+    }
+
+
+def run(
+    command: list[str], directory: Path, environment: dict[str, str], timeout: int = 120
+) -> subprocess.CompletedProcess[str]:
+    """A command that ran without a terminal, with any exit code."""
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )

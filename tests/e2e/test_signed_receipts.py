@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 
 from local.demo_data import Workspace
 from local.stack import LocalStack
+from tests.e2e.conftest import run, variables
 from unlink_client import Conflict, NotFound, ReceiptIsInvalid, SignedReceipt, Unlink
 
 Unlinkctl = Callable[..., subprocess.CompletedProcess[str]]
@@ -46,26 +46,8 @@ def unlinkctl(
 ) -> Unlinkctl:
     """Runs the command with the key of the erasure."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["unlinkctl", *arguments],
-            cwd=tmp_path,
-            env=os.environ
-            | {
-                "PATH": path_with_command,
-                "UNLINK_URL": stack.base_url,
-                "UNLINK_API_KEY": erased.workspace.api_key,
-                "UNLINK_STATE_DIR": str(tmp_path),
-                "HOME": str(tmp_path),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-
-    return run
+    environment = variables(stack, erased.workspace, path_with_command, tmp_path)
+    return lambda *arguments: run(["unlinkctl", *arguments], tmp_path, environment, timeout=400)
 
 
 @pytest.mark.at_first

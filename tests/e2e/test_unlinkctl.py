@@ -19,7 +19,7 @@ from functions.domain.clock import iso
 from local.commands import COMMANDS, command
 from local.demo_data import Workspace, show
 from local.stack import LocalStack
-from tests.e2e.conftest import path_with
+from tests.e2e.conftest import path_with, run, variables
 from unlink_client import NewLink, Unlink, __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,33 +33,6 @@ Demo = tuple[Workspace, list[dict[str, Any]]]
 def path_with_program(tmp_path: Path) -> str:
     """A PATH on which `unlinkctl` is a process of its own, which can be killed."""
     return path_with(tmp_path / "bin", [sys.executable, "-m", "unlink_client"])
-
-
-def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -> dict[str, str]:
-    return os.environ | {
-        "PATH": path,
-        "BASE_URL": stack.base_url,
-        "UNLINK_URL": stack.base_url,
-        "UNLINK_API_KEY": workspace.api_key,
-        "ADMIN_KEY": workspace.admin_key,
-        "UNLINK_STATE_DIR": str(state),
-        "HOME": str(state),
-    }
-
-
-def run(
-    command: list[str], directory: Path, environment: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def tour(document: Path) -> list[tuple[str, str]]:
