@@ -51,7 +51,7 @@ class Alarms:
     def __init__(self, scope: Construct, *, stage: str, topic: sns.Topic, watched: Watched) -> None:
         self._scope = scope
         self._stage = stage
-        self._topic = topic
+        self._action = actions.SnsAction(topic)
         self._watched = watched
         self.by_name: dict[str, cloudwatch.Alarm] = {}
         self.function_errors: dict[str, list[cloudwatch.Alarm]] = {}
@@ -246,7 +246,7 @@ class Alarms:
             evaluation_periods=of[1],
             treat_missing_data=missing,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        alarm.add_alarm_action(self._action)
         self.by_name[name] = alarm
         return alarm
 

@@ -61,6 +61,8 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
+        self._integrations: dict[lambda_.Function, apigateway.LambdaIntegration] = {}
+        self._resources: dict[str, apigateway.Resource] = {}
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
@@ -169,19 +171,36 @@ class Api(Construct):
             if path.startswith("/api/"):
                 self._add_preflight(path, allowed)
 
+    def _resource(self, path: str) -> apigateway.Resource:
+        """The resource of a path, which is made once."""
+        if path not in self._resources:
+            self._resources[path] = self.rest_api.root.resource_for_path(path)
+        return self._resources[path]
+
+    def _integration(self, function: lambda_.Function) -> apigateway.LambdaIntegration:
+        """The integration of a function, which all its methods share."""
+        if function not in self._integrations:
+            self._integrations[function] = apigateway.LambdaIntegration(
+                live_alias(function),
+                timeout=Duration.seconds(29),
+                # One permission for all routes of a function, instead of two for each route.
+                scope_permission_to_method=False,
+            )
+        return self._integrations[function]
+
     def _add_keyed_method(self, method: str, path: str, function: lambda_.Function) -> None:
-        self.rest_api.root.resource_for_path(path).add_method(
+        self._resource(path).add_method(
             method,
-            _integration(function),
+            self._integration(function),
             authorizer=self._authorizer,
             authorization_type=apigateway.AuthorizationType.CUSTOM,
             api_key_required=True,
         )
 
     def _add_open_method(self, method: str, path: str, function: lambda_.Function) -> None:
-        self.rest_api.root.resource_for_path(path).add_method(
+        self._resource(path).add_method(
             method,
-            _integration(function),
+            self._integration(function),
             authorization_type=apigateway.AuthorizationType.NONE,
         )
 
@@ -203,7 +222,7 @@ class Api(Construct):
             # With several origins this is the first one; the template below sets the caller's.
             "Access-Control-Allow-Origin": origins[0],
         }
-        self.rest_api.root.resource_for_path(path).add_method(
+        self._resource(path).add_method(
             "OPTIONS",
             apigateway.MockIntegration(
                 content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
@@ -277,15 +296,6 @@ def _limits_of_open_routes(visits_a_second: int) -> dict[str, apigateway.MethodD
         **{f"{path}/GET": pages for path in named},
         **{f"{path}/{CATCH_ALL}": pages for path in others},
     }
-
-
-def _integration(function: lambda_.Function) -> apigateway.LambdaIntegration:
-    return apigateway.LambdaIntegration(
-        live_alias(function),
-        timeout=Duration.seconds(29),
-        # One permission for all routes of a function, instead of two for each route.
-        scope_permission_to_method=False,
-    )
 
 
 def _echo_origin(origins: tuple[str, ...]) -> dict[str, str] | None:

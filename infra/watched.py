@@ -1,6 +1,7 @@
 """What a stack contains that alarms and the dashboard cover, and the metrics of CloudWatch."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 #: The functions read this file too.
 _DEFINITIONS: dict[str, Any] = json.loads(
@@ -39,17 +40,23 @@ class Watched:
             for each in found
             if isinstance(each, lambda_.CfnEventSourceMapping) and each.starting_position
         ]
+        # A stream reader is in the scope of its function.
+        scopes = {_scope_path(each): each for each in self.functions}
+        self._functions_of_readers = {
+            each: next(
+                function for scope, function in scopes.items() if path.startswith(f"{scope}/")
+            )
+            for each in self.stream_readers
+            for path in [each.node.path]
+        }
 
     def reader_function(self, reader: lambda_.CfnEventSourceMapping) -> lambda_.Function:
-        """The function of a stream reader, which is in the function's scope."""
-        return next(each for each in self.functions if _reads(each, reader))
+        """The function of a stream reader."""
+        return self._functions_of_readers[reader]
 
     def stream_functions(self) -> list[lambda_.Function]:
-        return [
-            each
-            for each in self.functions
-            if any(_reads(each, reader) for reader in self.stream_readers)
-        ]
+        reading = set(self._functions_of_readers.values())
+        return [each for each in self.functions if each in reading]
 
     def api_metric(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration | None = None
@@ -81,11 +88,18 @@ class Watched:
         )
 
 
-def name_of(construct: IConstruct) -> str:
-    """The construct's id, or its parent's where CDK chose the id."""
-    if construct.node.id in ("Function", "Resource") and construct.node.scope is not None:
-        return name_of(construct.node.scope)
-    return construct.node.id.split(":")[0]
+@lru_cache(maxsize=256)
+def name_of(construct: Construct) -> str:
+    """The construct's id, or its parent's where CDK chose the id.
+
+    Cached, because each property of a construct is a call of the CDK's Node process. These calls
+    take most of the time of a synthesis.
+    """
+    node = construct.node
+    name: str = node.id
+    if name in ("Function", "Resource") and isinstance(scope := node.scope, Construct):
+        return name_of(scope)
+    return name.partition(":")[0]
 
 
 def is_dead_letter_queue(queue: sqs.Queue) -> bool:
@@ -98,6 +112,7 @@ def index_names(table: dynamodb.Table) -> list[str]:
     return [each["indexName"] for each in resolved or []]
 
 
-def _reads(function: lambda_.Function, reader: lambda_.CfnEventSourceMapping) -> bool:
-    scope = function.node.scope
-    return scope is not None and reader.node.path.startswith(f"{scope.node.path}/")
+def _scope_path(function: lambda_.Function) -> str:
+    """The path of the construct that a function is in."""
+    path: str = function.node.path
+    return path.rpartition("/")[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -179,10 +180,12 @@ class Functions(Construct):
         return {f"{name.upper()}_TABLE": tables[name].table_name for name in names}
 
 
+@lru_cache(maxsize=256)
 def live_alias(function: lambda_.Function) -> lambda_.Alias:
     """The function's alias, which moves to a new version when that is known to work.
 
-    Invoke the alias, never the function, which is the code that was uploaded last.
+    Invoke the alias, never the function, which is the code that was uploaded last. Cached: each
+    step of the search is a call of the CDK's Node process.
     """
     scope = function.node.scope
     alias = scope.node.find_child(LIVE) if scope is not None else None
