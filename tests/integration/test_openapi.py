@@ -129,6 +129,23 @@ def test_paths_take_what_the_code_reads() -> None:
     assert all(re.fullmatch(console, f"name{suffix}") for suffix in console_files._MEDIA_TYPES)
 
 
+def test_no_pattern_looks_ahead_or_behind() -> None:
+    # From such a pattern, the fuzz test takes long to generate texts of a given length.
+    patterns = re.findall(r'"pattern": "((?:[^"\\\\]|\\\\.)*)"', json.dumps(DOCUMENT))
+
+    assert len(patterns) > 50
+    assert [each for each in patterns if re.search(r"\(\?<?[=!]", each)] == []
+
+
+def test_the_name_of_a_key_matches_its_pattern() -> None:
+    name = schema("NewApiKey")
+
+    for text in ("ci", "a b", " padded ", "\u00e9", "x" * 100):
+        assert name.is_valid({"name": text, "scopes": ["linksRead"]}), text
+    for text in ("", " ", "\u3000", "a\tb", "a\n", "\x7f", "a\x9f", "x" * 101):
+        assert not name.is_valid({"name": text, "scopes": ["linksRead"]}), text
+
+
 def test_the_media_types_of_files_are_those_that_are_served() -> None:
     for path, served in (
         ("/api/docs/{asset}", {*docs_page._ASSETS.values(), "application/octet-stream"}),
