@@ -7,6 +7,7 @@ import time
 import uuid
 from functools import partial
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -291,17 +292,11 @@ def test_a_malformed_key_id_is_unknown_without_a_read(
     world: World, admin: str, monkeypatch: pytest.MonkeyPatch, key_id: str
 ) -> None:
     """DynamoDB refuses a sort key of more than 1,024 bytes: that would be a 500."""
-    read: list[str] = []
-    get = ApiKeysTable.get
-
-    def noted(self: ApiKeysTable, workspace_id: str, key: str) -> dict[str, Any]:
-        read.append(key)
-        return get(self, workspace_id, key)
-
-    monkeypatch.setattr(ApiKeysTable, "get", noted)
+    get = create_autospec(ApiKeysTable.get, side_effect=ApiKeysTable.get)
+    monkeypatch.setattr(ApiKeysTable, "get", get)
     status, body = revoke(world, admin, key_id)
     assert (status, body["message"]) == (404, "API key not found")
-    assert read == [admin]
+    assert [call.args[2] for call in get.call_args_list] == [admin]
 
 
 def test_the_last_admin_credential_is_not_revoked_without_a_word(world: World, admin: str) -> None:

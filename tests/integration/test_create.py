@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -88,17 +89,12 @@ def test_later_links_of_an_array_are_newer_in_lists(world: World) -> None:
 def test_the_body_of_a_create_and_of_its_repeat_is_parsed_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed: list[int] = []
-
-    def counted(raw: bytes) -> Any:
-        parsed.append(len(raw))
-        return parse_json(raw)
-
-    monkeypatch.setattr("functions.api.request.parse_json", counted)
+    parse = Mock(wraps=parse_json)
+    monkeypatch.setattr("functions.api.request.parse_json", parse)
     body = [{"originalUrl": NEW.originalUrl}] * 3
     for requests in (1, 2):
         assert world.call(links_function, "POST /api/links", body=body, key="k")[0] == 201
-        assert len(parsed) == requests
+        assert parse.call_count == requests
 
 
 def test_a_code_taken_in_a_race_rolls_back_the_request_in_few_calls(

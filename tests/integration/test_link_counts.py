@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -349,19 +350,13 @@ def test_a_full_workspace_is_recounted_once_an_hour_at_most(
     world: World, counts: LinkCounts, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(world, counts, 2, limit=2)
-    asked: list[str] = []
-    real = LiveIndex.count
-
-    def count(self: LiveIndex, workspace_id: str) -> int:
-        asked.append(workspace_id)
-        return real(self, workspace_id)
-
-    monkeypatch.setattr(LiveIndex, "count", count)
+    recount = create_autospec(LiveIndex.count, side_effect=LiveIndex.count)
+    monkeypatch.setattr(LiveIndex, "count", recount)
     now[0] += RECOUNT_SECONDS
     for _ in range(5):
         with pytest.raises(InvalidRequest):
             create(world, counts, 1, limit=2)
-    assert len(asked) == 1
+    assert recount.call_count == 1
 
 
 def test_a_recount_overtaken_by_a_create_changes_nothing(

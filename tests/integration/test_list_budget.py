@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
 from functions.api import caller
 from functions.domain.plans import Plan, plans
 from functions.handlers import links
+from functions.repositories.access import AccessTable
 from functions.services import list_links as procedure
 from tests.conftest import World
 
@@ -53,16 +55,10 @@ def test_a_filtered_page_is_charged_what_it_read(
 
 def test_a_page_updates_its_budget_few_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.create(80)
-    asked: list[int] = []
-    real = type(world.access).charge_reads
-
-    def charge(self: Any, workspace_id: str, reads: int, **more: Any) -> int | None:
-        asked.append(reads)
-        return real(self, workspace_id, reads, **more)
-
-    monkeypatch.setattr(type(world.access), "charge_reads", charge)
+    charge = create_autospec(AccessTable.charge_reads, side_effect=AccessTable.charge_reads)
+    monkeypatch.setattr(AccessTable, "charge_reads", charge)
     get(world, monkeypatch, 1_000, title="none has it")
-    assert asked == [5, 5, 10, 20, 40]
+    assert [call.args[2] for call in charge.call_args_list] == [5, 5, 10, 20, 40]
 
 
 def test_a_page_without_a_filter_is_not_charged(
