@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import httpcore2
 import pytest
 import typer.main
 
@@ -57,10 +58,13 @@ def environment(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_parser() -> Iterator[None]:
-    """Typer makes the parser of the command line from the signatures each time that it runs."""
+def _made_once() -> Iterator[None]:
+    """What each command makes again: the parser of the command line from its signatures, and the
+    list of certification authorities, which the fake service without TLS does not need.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
         yield
 
 
