@@ -146,7 +146,7 @@ window.fetch = (address, options) => {
 def test_reads_are_repeated_more_and_more_rarely(
     open_console: Opener, chance: int, first: int, longest: int
 ) -> None:
-    console = open_console()
+    console = open_console(own_window=True)
     page = console.page
     page.clock.install()
     page.add_init_script(f"{COUNT_READS} Math.random = () => {chance};")

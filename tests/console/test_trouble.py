@@ -135,7 +135,7 @@ def test_undo_is_offered_for_twenty_seconds_and_longer_under_the_pointer(
     open_console: Opener, api: Client
 ) -> None:
     create_links(api, 1)
-    console = open_console()
+    console = open_console(own_window=True)
     page = console.page
     page.clock.install()
     console.open()
