@@ -6,7 +6,6 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -278,13 +277,13 @@ def _hours(text: str) -> float:
 
 def _create(deployment: Deployment, workspace_id: str, *, plan: str, **policies: Any) -> Record:
     return commands.create_workspace(
-        deployment, workspace_id, plan=plan, policies=replace(Policies(), **policies)
+        deployment, workspace_id, plan=plan, policies=Policies(**policies)
     )
 
 
 def _set(deployment: Deployment, workspace_id: str, *, plan: str | None, **policies: Any) -> Record:
     return commands.set_workspace(
-        deployment, workspace_id, plan=plan, change=lambda before: replace(before, **policies)
+        deployment, workspace_id, plan=plan, change=lambda before: before._replace(**policies)
     )
 
 

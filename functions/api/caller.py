@@ -1,9 +1,6 @@
 """Who calls: the authorizer's context, as the routes see it."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functions.domain.errors import MissingScopes
 from functions.domain.plans import Plan, plans
@@ -13,8 +10,7 @@ if TYPE_CHECKING:
     from functions.domain.record_types import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The caller, as the authorizer identified it; ``expires_at`` in Unix seconds."""
 
     workspace_id: str
@@ -26,7 +22,7 @@ class Caller:
     source_ip: str
     expires_at: int | None = None
     #: Of a signed-in member; None for an API key.
-    role: Role | None = None
+    role: "Role | None" = None
 
     def require(self, *scopes: str) -> None:
         """Raises ``MissingScopes`` with those that the caller's key lacks."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any
 
 from functions import container
@@ -43,7 +42,7 @@ def next_cursor(request: Request, purpose: str, content: Any) -> str:
 def filtered_page_of(request: Request, purpose: str, conditions: Any) -> tuple[int, Any]:
     """``limit`` and the position in ``cursor``, which must belong to the filter of the request.
 
-    ``conditions`` is that filter, a dataclass.
+    ``conditions`` is that filter, a named tuple.
     """
     limit, content = page_of(request, purpose)
     if content is None:
@@ -63,7 +62,7 @@ def filtered_cursor(request: Request, purpose: str, position: Any, conditions: A
 
 def _fingerprint(conditions: Any) -> str:
     """A text that is equal exactly for equal filters; "" for one without a condition."""
-    given = {name: value for name, value in asdict(conditions).items() if value is not None}
+    given = {name: value for name, value in conditions._asdict().items() if value is not None}
     if not given:
         return ""
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]

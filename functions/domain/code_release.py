@@ -11,11 +11,8 @@ attributes:
 - ``ttl``: Unix seconds after which the code is free for all, and DynamoDB removes the item.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from functions.domain.policies import Policies
 
@@ -25,8 +22,7 @@ _DAY = 86_400
 ATTRIBUTES = ("pk", "ttl", "reservedFor", "quarantinedUntil")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeRelease:
+class CodeRelease(NamedTuple):
     """Until when (Unix seconds) a released code is reserved or in quarantine; None means it is
     not.
     """
@@ -39,7 +35,7 @@ class CodeRelease:
     @classmethod
     def by(
         cls, policies: Policies, workspace_id: str, at: float, *, deletion_id: str
-    ) -> CodeRelease | None:
+    ) -> Self | None:
         """The release at the moment ``at``; None when the code is free for all at once."""
         reserved, quarantined = policies.code_reservation_days, policies.quarantine_days
         if not reserved and not quarantined:

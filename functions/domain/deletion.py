@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functions.domain.code_release import CodeRelease
 from functions.domain.ids import time_of
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from functions.domain.record_types import Actor, DeletionCounts, Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class FilterRequest:
+class FilterRequest(NamedTuple):
     """The request of a deletion by filter, with the filter as the caller wrote it.
 
     ``maximum`` is the plan's limit of ids, ``digest`` identifies the set that the caller confirmed,

@@ -1,16 +1,13 @@
 """Which deletions a caller means: the filter of the audit trail and of the trash."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 #: The query parameters that narrow the trash.
 TRASH_NAMES = ("actor", "deletedAfter", "deletedBefore")
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionFilter:
+class DeletionFilter(NamedTuple):
     """The conditions of a filter; None matches any deletion.
 
     ``actor`` is a key id, a user id or the name of a service. ``created_after`` and

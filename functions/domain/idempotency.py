@@ -1,28 +1,24 @@
 """Idempotency keys: what a request is recognized by, and what a used key stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from functions.domain.errors import KeyReused
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(NamedTuple):
     """A client's key and the hash of its request (method, path, body)."""
 
     key: str
     request_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
+class IdempotencyRecord(NamedTuple):
     """The record of a used key; ``details`` are the attributes of the route."""
 
     request_hash: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
     def check(self, key: IdempotencyKey) -> None:
         """Raises ``KeyReused`` if the key was used for another request."""

@@ -1,8 +1,6 @@
 """Which links a caller means: the filter of lists and of deletions."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle
@@ -21,8 +19,7 @@ FILTER_NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LinkFilter:
+class LinkFilter(NamedTuple):
     """The conditions of a filter; None matches any link.
 
     ``title`` is a substring, compared caselessly (:func:`functions.domain.unicode_text.fold`);

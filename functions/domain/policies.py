@@ -5,13 +5,10 @@ authorizer's context. A deletion's header has a copy, because the functions that
 may not read ``access``.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from functions.domain.camel_case import camel_case
 from functions.domain.click_retention import (
@@ -32,8 +29,7 @@ DEFAULT_CODE_RESERVATION_DAYS = 90
 OLDEST_TTL_SECONDS = 4 * 365 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Policies:
+class Policies(NamedTuple):
     """Days are whole; None means never.
 
     ``retention_days``: after how long a soft-deleted link is erased. ``purge_expired_after_days``:
@@ -57,7 +53,7 @@ class Policies:
     undo_minutes: int = DEFAULT_UNDO_MINUTES
 
     @classmethod
-    def read(cls, record: Mapping[str, Any]) -> Policies:
+    def read(cls, record: Mapping[str, Any]) -> Self:
         """From an item, an authorizer's context or a header: camelCase names, numbers or text."""
         values = {name: record.get(camel) for name, camel in NAMES.items()}
         return cls(
@@ -119,7 +115,7 @@ class Policies:
 
 
 #: Attribute name -> the name under which it is stored and shown.
-NAMES = {field.name: camel_case(field.name) for field in fields(Policies)}
+NAMES = {name: camel_case(name) for name in Policies._fields}
 
 _DEFAULTS = Policies()
 

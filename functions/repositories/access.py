@@ -11,14 +11,11 @@ Items (``pk``, ``sk``):
 - rate window: ``RATE#{identity}#{minute}``, ``RATE`` → ``requests``, removed by TTL.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
@@ -44,8 +41,7 @@ class Unknown(Exception):
     """No such workspace, key or member."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateWindow:
+class RateWindow(NamedTuple):
     """The state of a rate window; ``reset`` is its end in Unix seconds."""
 
     limit: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from functions.aws.codec import from_item, primary_key, to_item
@@ -50,7 +49,7 @@ def _selector_record(filter_request: FilterRequest | None) -> dict[str, Any] | N
     if filter_request is None:
         return None
     # The filter as JSON text keeps numbers and timestamps as they were written.
-    return asdict(filter_request) | {"filter": json.dumps(filter_request.filter)}
+    return filter_request._asdict() | {"filter": json.dumps(filter_request.filter)}
 
 
 def _selector(record: dict[str, Any] | None) -> FilterRequest | None:

@@ -1,7 +1,6 @@
 """Deletions whose links are erased, until their receipt is written."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from functions.aws.codec import from_item, primary_key, to_item
@@ -20,8 +19,7 @@ KINDS = ("clicks", "rollups", "installs", "installsKept")
 SUMS = ("links", "codes", *KINDS, "qrObjects")
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionHeader:
+class DeletionHeader(NamedTuple):
     """The parts of a deletion's header that its erasure needs. ``links`` is how many it erased,
     ``looked_at`` the time of the last progress.
     """

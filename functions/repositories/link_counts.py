@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.aws.calls import call, call_at_most_once
 from functions.aws.codec import primary_key
@@ -31,8 +30,7 @@ QUIET_SECONDS = 60
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """How many live links a workspace may have under its plan."""
 
     counts: LinkCounts

@@ -5,11 +5,8 @@ links first another. The claims are part of the transaction that creates the rec
 requests cannot exceed a limit, and a refused request writes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.domain.deletion import Deletion
 from functions.domain.errors import LimitReached
@@ -23,8 +20,7 @@ from functions.repositories.open_exports import OpenExports
 SLOT_RETRY_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class SlotKind:
+class SlotKind(NamedTuple):
     """One kind of slot: the free numbers, and the error when there is none.
 
     ``claim`` returns the transaction action that claims a slot, and sets its number on the
@@ -42,7 +38,7 @@ def waiting_filters(deletion: Deletion, slots: FilterSlots, maximum: int) -> Slo
     def claim(number: int) -> dict[str, Any]:
         if deletion.filter_request is None:
             raise ValueError("not a deletion by filter")
-        deletion.filter_request = replace(deletion.filter_request, slot=number)
+        deletion.filter_request = deletion.filter_request._replace(slot=number)
         return slots.claim_action(deletion.workspace_id, number, deletion.id)
 
     says = (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.domain.error_texts import NAMED_IDS
 from functions.repositories.links import LinksTable
@@ -40,8 +39,7 @@ def preview(
     return _preview(mode, selection, unknown, invalid_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class FilterPreview:
+class FilterPreview(NamedTuple):
     """The matching links, and the preview for the caller."""
 
     selection: ResolvedLinks

@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 from unittest.mock import Mock
@@ -513,7 +513,7 @@ def test_concurrent_changes_of_different_settings_are_both_kept(
     change = partial(operator.json, "workspace", "set", "acme", *other)
     interleave(monkeypatch, AccessTable, "set_workspace", before=change)
     changed = set_workspace_of(
-        operator.deployment, "acme", change=lambda old: replace(old, retention_days=9)
+        operator.deployment, "acme", change=lambda old: old._replace(retention_days=9)
     )
 
     assert changed["plan"] == "pro"
