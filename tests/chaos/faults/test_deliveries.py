@@ -47,6 +47,7 @@ def handler(event, context):
             },
         )
         urllib.request.urlopen(request).read()
+    print(context.function_name, "has ended")
     return "done"
 """
 
@@ -102,6 +103,10 @@ class Function:
     def bodies(self) -> list[str]:
         """The bodies of the messages that it got, in order."""
         return [record["body"] for batch in self.batches() for record in batch]
+
+    def ends(self) -> int:
+        """How many of its invocations by events the emulator has seen end without a kill."""
+        return self._emulator.log_path.read_text().count(f"{self.name} has ended")
 
     def starts(self) -> int:
         """How many processes of it have been started."""
@@ -188,8 +193,10 @@ def test_an_event_whose_function_is_killed_is_redelivered(
         FunctionName=small.name, InvocationType="Event", Payload=b'{"Records": []}'
     )
     _pause_after_a_kill(faults)
-    _until(lambda: small.starts() == 1 + faults.counts["kills"])
-    _until(lambda: len(small.batches()) > 0)
+    # Of a function that is removed earlier, MiniStack repeats the event during a later test.
+    _until(lambda: small.ends() == 1)
+    assert small.starts() == 1 + faults.counts["kills"]
+    assert len(small.batches()) > 0
 
 
 def test_the_api_answers_502_when_its_function_is_killed(
