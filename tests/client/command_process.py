@@ -80,6 +80,9 @@ def start(
     file_bytes: int | None = None,
 ) -> CommandProcess:
     """Start the command, with at most `file_bytes` in a file; the caller has to end it."""
+    # A command that is killed before its first statement has no output, and files without text.
+    for path in (streams.stdout, streams.stderr):
+        Path(path).touch(mode=0o600)
     process = _CONTEXT.Process(
         target=_run,
         args=(os.environ | environment, arguments, streams, file_bytes),

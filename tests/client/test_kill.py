@@ -78,6 +78,12 @@ def slow(service: FakeUnlink) -> FakeUnlink:
     return service
 
 
+def test_a_command_that_is_killed_at_its_start_has_no_output(start: Start) -> None:
+    process = start("--version")
+    process.kill()
+    assert process.communicate() == (b"", b"")
+
+
 @pytest.mark.exhaustive
 def test_a_delete_that_is_killed_at_random_deletes_each_id_once(
     slow: FakeUnlink, start: Start, tmp_path: Path
