@@ -9,10 +9,6 @@ The columns say what limits a rate: the CPU time of a redirect, and how much of 
 process had. A server that needs more than it had is behind, so its requests wait. The last column
 is the CPU time of a fixed loop in the server. Where it is longer, the processor was slower: compare
 rows by it. The given rate is measured between two runs that are as fast as possible.
-
-The server's processor is kept awake. A virtual machine's processor that sleeps between two requests
-gives its core back to the host, which may wake it on another one that is shared or whose caches are
-cold.
 """
 
 from __future__ import annotations
@@ -56,15 +52,6 @@ AGENTS = [
 ]
 
 
-_SPIN = """
-import os, sys
-os.sched_setaffinity(0, {int(sys.argv[1])})
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-while True:
-    pass
-"""
-
-
 @dataclass
 class Load:
     """The measurements of the generator. Seconds are counted from the time a request was due."""
@@ -85,7 +72,7 @@ def main() -> None:
     own, *_, server = sorted(before)
     os.sched_setaffinity(0, {own})
     try:
-        with _server(server) as port, kept_awake(server):
+        with _server(server) as port:
             print(
                 "| redirects/s due | reached | p50, ms | p99, ms | errors | CPU a redirect, ms:"
                 " function | front | stub | the server's processor: had | needed | generator's"
@@ -228,17 +215,6 @@ def _server(core: int) -> Iterator[int]:
         finally:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def kept_awake(core: int) -> Iterator[int]:
-    """The id of a process that runs on a processor only while no other one wants to."""
-    process = subprocess.Popen([sys.executable, "-c", _SPIN, str(core)])
-    try:
-        yield process.pid
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _wait_for(port: int) -> None:

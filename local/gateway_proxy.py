@@ -15,8 +15,9 @@ responses of the deployed template. It adds:
 - the template's 5XX body in place of MiniStack's 502, which shows the function's error message;
 - the caller's address, which MiniStack reads from the first entry of `X-Forwarded-For`.
 
-One difference is known, a `%2F` inside a path segment: MiniStack decodes a path before it matches
-it, API Gateway afterwards.
+Two differences are known. A `%2F` inside a path segment: MiniStack decodes a path before it matches
+it, API Gateway afterwards. A header that is sent twice: MiniStack joins the values with a comma,
+API Gateway keeps both. So two `Idempotency-Key` headers are one key here, and 400 on AWS.
 """
 
 from __future__ import annotations

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from bench.redirect_load import kept_awake
 from bench.redirect_server import Speed, Table, code_of, event_of
 from functions import container
 from functions.handlers import redirect
@@ -70,18 +67,3 @@ def test_the_speed_of_the_processor_is_the_time_of_its_loops() -> None:
 
     assert speed.loops == 3
     assert 0 < speed.seconds <= time.thread_time() - started
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the benchmark needs Linux")
-def test_a_processor_is_kept_awake_only_while_no_other_process_wants_it() -> None:
-    core = max(os.sched_getaffinity(0))
-
-    with kept_awake(core) as process:
-        until = time.monotonic() + 10
-        while os.sched_getscheduler(process) != os.SCHED_IDLE and time.monotonic() < until:
-            time.sleep(0.01)
-        assert os.sched_getscheduler(process) == os.SCHED_IDLE
-        assert os.sched_getaffinity(process) == {core}
-
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)

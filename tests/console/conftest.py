@@ -103,7 +103,7 @@ class Console:
 
 
 class Windows:
-    """Browser windows, each of which several tests use one after the other.
+    """Browser windows that tests share: they use a window one after the other.
 
     A test gets a window without cookies or storage, and its own pages. Only the process of the
     pages stays, with what it has compiled: it takes half of the CPU of opening the console.
