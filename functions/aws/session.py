@@ -83,8 +83,10 @@ __all__ = ["AWSPreparedRequest", "Config", "proxies", "session_for"]
 def session_for(service: str) -> Session:
     """A session that makes clients of ``service``."""
     emitter = _Emitter()
-    # The names of the events of this service only: botocore compares each event with those of all.
-    events = EventAliaser(emitter, {service: EVENT_ALIASES.get(service, service)})
+    events: Any = emitter
+    if service in EVENT_ALIASES:
+        # The names of this service only: botocore compares each event with those of all.
+        events = EventAliaser(emitter, {service: EVENT_ALIASES[service]})
     # Before the session is made, because others (Powertools) add handlers to each new session.
     _register_handlers(events, service)
     session = Session(event_hooks=emitter, include_builtin_handlers=False)
@@ -96,14 +98,41 @@ def session_for(service: str) -> Session:
 
 
 class _Emitter(HierarchicalEmitter):
-    """botocore's emitter of events. It registers handlers without asking for their parameters.
+    """botocore's emitter of events, which registers and calls handlers with less work.
 
-    botocore refuses a handler without ``**kwargs``. To see whether it has them, it imports
-    ``inspect``, which takes as long as botocore's own client.
+    A request emits 11 events to 17 handlers. botocore passes the arguments of each event through
+    three calls, and writes a message at the level DEBUG for each handler.
     """
 
+    #: botocore's: the handlers of an event by its name. It is emptied when handlers change.
+    _lookup_cache: dict[str, list[Any]]
+
     def _verify_accept_kwargs(self, func: Any) -> None:
-        pass
+        """botocore refuses a handler without ``**kwargs``. To see whether it has them, it imports
+        ``inspect``, which takes as long as botocore's own client.
+        """
+
+    def emit(self, event_name: str, **kwargs: Any) -> Any:
+        handlers = self._lookup_cache.get(event_name)
+        if handlers is None:
+            # The first event of this name: botocore looks for its handlers.
+            return super().emit(event_name, **kwargs)
+        if not handlers:
+            return []
+        kwargs["event_name"] = event_name
+        return [(handler, handler(**kwargs)) for handler in handlers]
+
+    def emit_until_response(self, event_name: str, **kwargs: Any) -> Any:
+        handlers = self._lookup_cache.get(event_name)
+        if handlers is None:
+            return super().emit_until_response(event_name, **kwargs)
+        kwargs["event_name"] = event_name
+        last: tuple[Any, Any] = (None, None)
+        for handler in handlers:
+            last = (handler, handler(**kwargs))
+            if last[1] is not None:
+                break
+        return last
 
 
 class _Models(Loader):

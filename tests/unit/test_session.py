@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from copy import copy
 from typing import Any
 
 import pytest
@@ -207,8 +208,69 @@ def test_a_client_has_the_handlers_of_botocores_own_client(service: str) -> None
 
 def handlers(client: Any, event: str) -> list[str]:
     """The handlers that an event calls, in order, by their names."""
-    found = client.meta.events._emitter._handlers.prefix_search(event)
+    events = client.meta.events
+    found = getattr(events, "_emitter", events)._handlers.prefix_search(event)
     return [getattr(each, "__qualname__", repr(type(each))) for each in found]
+
+
+class Events:
+    """The events of a client: its own, or those that botocore would give it."""
+
+    def __init__(self, events: Any) -> None:
+        self.events = events
+        self.called: list[Any] = []
+
+    def register(self, name: str, event: str, response: object = None) -> None:
+        def handler(**given: Any) -> object:
+            self.called.append((name, given))
+            return response
+
+        handler.__name__ = name
+        self.events.register(event, handler)
+
+    def named(self, found: Any) -> Any:
+        return [(handler and handler.__name__, response) for handler, response in found]
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "events", "secretsmanager"])
+def test_events_are_emitted_as_botocore_emits_them(service: str) -> None:
+    """Twice each, because the second time the handlers of an event are cached."""
+    seen = []
+    for session in (session_for(service), get_session()):
+        made = Events(copy(session.get_component("event_emitter")))
+        # Of "a", so that handlers of botocore are not called.
+        made.register("all", "a")
+        made.register("service", f"a.{service}", 1)
+        made.register("operation", f"a.{service}.Put")
+        made.register("last", f"a.{service}.Put", 0)
+        results: list[Any] = []
+        for _ in range(2):
+            for event in ("a", f"a.{service}", f"a.{service}.Put", f"b.{service}.Put"):
+                results.append(made.named(made.events.emit(event, key=event)))
+                results.append(made.named([made.events.emit_until_response(event, key=event)]))
+        seen.append((results, made.called))
+
+    assert seen[0] == seen[1]
+    assert seen[0][0][4:6] == [
+        [("operation", None), ("last", 0), ("service", 1), ("all", None)],
+        [("last", 0)],
+    ]
+
+
+def test_handlers_may_change_after_an_event() -> None:
+    made = Events(session_for("dynamodb").get_component("event_emitter"))
+    made.register("first", "a")
+    assert made.named(made.events.emit("a")) == [("first", None)]
+
+    copied = Events(copy(made.events))
+    copied.register("second", "a", 2)
+    assert copied.named(copied.events.emit("a")) == [("first", None), ("second", 2)]
+    assert made.named(made.events.emit("a")) == [("first", None)]
+
+    [(handler, _)] = made.events.emit("a")
+    made.events.unregister("a", handler)
+    assert made.events.emit("a") == []
+    assert made.events.emit_until_response("a") == (None, None)
 
 
 def test_credentials_are_those_of_the_environment() -> None:
