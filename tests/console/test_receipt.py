@@ -82,7 +82,7 @@ def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
         expect(page.locator("html")).to_have_attribute("lang", language)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-            assert accessibility_faults(page) == []
+            assert accessibility_faults(page, colours_only=theme == "dark") == []
             signature.scroll_into_view_if_needed()
             console.screenshot(f"receipt-of-the-stack-{language}-{theme}")
         page.emulate_media(color_scheme="light", media="print")
