@@ -48,6 +48,7 @@ pytest_plugins = [
     "tests.support.deployed_stack",
     "tests.support.emulator",
     "tests.support.erasure",
+    "tests.support.forked_workers",
     "tests.support.openapi",
     "tests.support.sdk_models",
     "tests.support.virtual_time",
