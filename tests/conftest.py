@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import hypothesis
 import pytest
-from botocore import hooks
+from botocore import hooks, httpsession
 from botocore.client import ClientCreator
 from botocore.errorfactory import ClientExceptionsFactory
 from botocore.utils import EVENT_ALIASES
@@ -145,6 +145,10 @@ def _shared_models() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks.EventAliaser, "__init__", init_with_names)
         patch.setattr(hooks, "accepts_kwargs", lru_cache(1024)(hooks.accepts_kwargs))
+        # Half of what a client costs that has the rest from another one.
+        patch.setattr(
+            httpsession, "create_urllib3_context", cache(httpsession.create_urllib3_context)
+        )
         for owner, name in (
             (ClientCreator, "_load_service_model"),
             (ClientCreator, "_create_name_mapping"),
