@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from local.emulator import ROOT
 from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, accessibility_faults, create_links
 from tests.e2e.client import Client
+from tests.support import unlinkctl
+from tests.support.warm_command import warm_command
 
 #: What the erasure of the signed receipt has erased: the link's id and the key of its workspace.
 _begun: dict[str, tuple[str, str]] = {}
@@ -66,14 +67,16 @@ def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
     # As the page says, by someone without a key or a profile.
     program, *arguments = shlex.split(signature.locator("pre").inner_text())
     assert program == "unlinkctl"
-    verified = verify(tmp_path, *arguments)
-    assert verified.returncode == 0, verified.stderr
-    ids = tmp_path / "ids.txt"
-    ids.write_text(f"{link_id}\n")
-    assert verify(tmp_path, *arguments, "--ids", f"@{ids}").returncode == 0
-    jws = file.read_text()
-    file.write_text(jws[:-10] + ("A" if jws[-10] != "A" else "B") + jws[-9:])
-    assert verify(tmp_path, *arguments).returncode == 1
+    imports = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "client")])}
+    with warm_command(unlinkctl.__name__, tmp_path, imports) as words:
+        verified = run([*words, *arguments], tmp_path)
+        assert verified.returncode == 0, verified.stderr
+        ids = tmp_path / "ids.txt"
+        ids.write_text(f"{link_id}\n")
+        assert run([*words, *arguments, "--ids", f"@{ids}"], tmp_path).returncode == 0
+        jws = file.read_text()
+        file.write_text(jws[:-10] + ("A" if jws[-10] != "A" else "B") + jws[-9:])
+        assert run([*words, *arguments], tmp_path).returncode == 1
     keys = signature.locator("a").get_attribute("href")
     assert keys == f"{stack.base_url}/.well-known/jwks.json"
 
@@ -97,12 +100,12 @@ def test_the_receipt_of_a_complete_erasure_is_signed_and_can_be_verified(
         page.get_by_role("button", name="العربية").click() if language == "en" else None
 
 
-def verify(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`unlinkctl` in a directory, without a profile."""
+def run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
+    """A command in a directory, without a profile."""
     return subprocess.run(
-        [sys.executable, "-m", "unlink_client", *arguments],
+        command,
         cwd=directory,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "client"), "HOME": str(directory)},
+        env=os.environ | {"HOME": str(directory)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
