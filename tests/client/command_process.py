@@ -2,8 +2,8 @@
 
 A new interpreter imports for 0.4 s of CPU. Here one process imports the packages that the command
 needs, and each command is a fork of it: still a process that can be killed, with its own
-environment, working memory and files. The modules of the command itself look at the terminal when
-they are imported, so each fork imports them.
+environment, working memory and files. `unlink_client.cli.app` looks at the terminal when it is
+imported, so each fork imports it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-#: What the command needs of other projects, and the client.
+#: What the command needs of other projects, the client, and the command without its `app`.
 PACKAGES = [
     *("anyio.to_thread", "h11", "httpcore2", "httpx2", "jwt", "platformdirs"),
     *("pydantic.fields", "pydantic.json_schema", "pydantic.main", "pydantic.type_adapter"),
     *("rich.progress", "rich.table", "sqlite3", "truststore", "typer", "unlink_client", "zoneinfo"),
+    *(f"unlink_client.cli.commands_{name}" for name in ("delete", "deletions", "import", "links")),
+    *(f"unlink_client.cli.commands_{name}" for name in ("login", "plan", "verify")),
 ]
 
 _CONTEXT = multiprocessing.get_context("forkserver")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from tests.client.command_process import Streams
 from tests.client.conftest import Run
 from tests.client.fake_service import KEY, FakeUnlink, served
 from tests.client.support import hoko
+from unlink_client import cli
 
 
 def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -> tuple[int, str]:
@@ -267,6 +269,20 @@ def test_a_long_rate_limit_ends_with_try_again_later(service: FakeUnlink, unlink
     ran = unlinkctl("list")
     assert ran.code == 75
     assert "Try again in 3600 s" in ran.err
+
+
+def test_one_module_looks_at_the_terminal_when_it_is_imported() -> None:
+    """`command_process` imports the others before a command has its terminal."""
+
+    def looks(node: ast.AST) -> bool:
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            return False
+        if isinstance(node, ast.Attribute) and node.attr in {"isatty", "get_terminal_size"}:
+            return True
+        return any(map(looks, ast.iter_child_nodes(node)))
+
+    modules = Path(cli.__path__[0]).rglob("*.py")
+    assert [each.name for each in modules if looks(ast.parse(each.read_bytes()))] == ["app.py"]
 
 
 def test_help_and_completion_are_there(unlinkctl: Run) -> None:

@@ -76,6 +76,8 @@ def variables(stack: LocalStack, workspace: Workspace, path: str, state: Path) -
         "ADMIN_KEY": workspace.admin_key,
         "UNLINK_STATE_DIR": str(state),
         "HOME": str(state),
+        # Without TLS the command needs no list of certification authorities, which is long.
+        "SSL_CERT_DIR": str(state),
     }
 
 
