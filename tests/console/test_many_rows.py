@@ -19,7 +19,8 @@ NAIVE = """
   const table = document.createElement("table");
   const body = table.appendChild(document.createElement("tbody"));
   for (const link of links) {
-    const row = body.insertRow();
+    // `insertRow` would count the rows each time.
+    const row = body.appendChild(document.createElement("tr"));
     const box = document.createElement("input");
     box.type = "checkbox";
     box.addEventListener("change", () => row.classList.toggle("selected", box.checked));
