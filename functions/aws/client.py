@@ -10,7 +10,7 @@ import botocore
 from functions.aws.fast_json import use_plain_json
 from functions.aws.parallel import THREADS
 from functions.aws.plain_requests import use_plain_requests
-from functions.aws.session import Config, proxies, session_for
+from functions.aws.session import Config, needs_rules, proxies, session_for
 from functions.aws.signer import use_quick_signer
 
 #: Connect and read timeouts in seconds. A call can hang for their sum. The sum is less than the
@@ -43,7 +43,8 @@ def client(
     takes as long again. ``user_agent`` is fixed, because botocore builds its own twice for each
     request.
     """
-    new_client = session_for(service).create_client(
+    session = session_for(service)
+    new_client = session.create_client(
         service,
         config=Config(
             parameter_validation=False,
@@ -58,7 +59,7 @@ def client(
         ),
     )
     if service == "dynamodb":
-        use_plain_json(new_client)
+        use_plain_json(new_client, names=needs_rules(session))
         use_quick_signer(new_client)
         use_plain_requests(new_client)
     return new_client

@@ -23,14 +23,15 @@ _REQUEST_ID = "x-amzn-requestid"
 HOLE = "\0"
 
 
-def use_plain_json(client: Any) -> None:
+def use_plain_json(client: Any, *, names: bool) -> None:
     """Make this DynamoDB client encode and parse the calls on items without the model.
 
-    Elements of ``Statements`` and ``Keys`` may then also be strings of encoded JSON.
+    Elements of ``Statements`` and ``Keys`` may then also be strings of encoded JSON. ``names``:
+    whether the client has endpoint rules, which read the names of tables.
     """
     events = client.meta.events
     # Once each, because registering for each operation would slow the start.
-    events.register("provide-client-params.dynamodb", _encode_call)
+    events.register("provide-client-params.dynamodb", _encode_call if names else _encode_alone)
     events.register("before-call.dynamodb", _send_encoded)
     events.register("before-parse.dynamodb", _read_call)
 
@@ -119,6 +120,11 @@ def _encode_call(
         return None
     context["body"], named = encode(params)
     return named
+
+
+def _encode_alone(**given: Any) -> dict[str, Any] | None:
+    """Without rules, botocore has no parameters to serialize."""
+    return None if _encode_call(**given) is None else {}
 
 
 def _send_encoded(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

@@ -77,7 +77,7 @@ gc.freeze()
 # At each start botocore logs at INFO where it found its credentials and endpoint.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
-__all__ = ["AWSPreparedRequest", "Config", "proxies", "session_for"]
+__all__ = ["AWSPreparedRequest", "Config", "needs_rules", "proxies", "session_for"]
 
 
 def session_for(service: str) -> Session:
@@ -91,7 +91,7 @@ def session_for(service: str) -> Session:
     _register_handlers(events, service)
     session = Session(event_hooks=emitter, include_builtin_handlers=False)
     session.register_component("event_emitter", events)
-    if not _needs_rules(session):
+    if not needs_rules(session):
         session.register_component("data_loader", _models())
     _set_credentials(session)
     return session
@@ -150,7 +150,7 @@ class _Models(Loader):
         return super().load_service_model(service_name, type_name, api_version)
 
 
-def _needs_rules(session: Session) -> bool:
+def needs_rules(session: Session) -> bool:
     """Whether DynamoDB has another endpoint than the region's own: FIPS, IPv6, the account's."""
     settings = session.get_component("config_store")
     variants = ("use_fips_endpoint", "use_dualstack_endpoint")

@@ -56,17 +56,18 @@ class DynamoDBAuth(SigV4Auth):
         signed = ";".join(names)
         lines = "".join([f"{name}:{headers[name]}\n" for name in names])
         # Not `body`, which builds the whole request each time it is read.
-        body = hashlib.sha256(request.data).hexdigest()
+        body = _sha256(request.data)
         canonical = f"POST\n/\n\n{lines}\n{signed}\n{body}"
         day = timestamp[:8]
         scope = f"{day}/{self._region_name}/{self._service_name}/aws4_request"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        key = _signing_key(self.credentials.secret_key, day, self._region_name, self._service_name)
-        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}".encode()
-        signature = hmac.digest(key, to_sign, "sha256").hex()
+        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{_sha256(canonical.encode())}"
+        signer = _signer(
+            self.credentials.secret_key, day, self._region_name, self._service_name
+        ).copy()
+        signer.update(to_sign.encode())
         request.headers["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self.credentials.access_key}/{scope},"
-            f" SignedHeaders={signed}, Signature={signature}"
+            f" SignedHeaders={signed}, Signature={signer.hexdigest()}"
         )
 
     def _headers_of(self, request: Any) -> dict[str, str] | None:
@@ -117,12 +118,23 @@ def _plain_host(url: str) -> str | None:
     return parts.netloc
 
 
+#: To copy: for a new hash OpenSSL looks up its algorithm, which takes as long as hashing.
+_EMPTY = hashlib.sha256()
+
+
+def _sha256(content: bytes) -> str:
+    hashed = _EMPTY.copy()
+    hashed.update(content)
+    return hashed.hexdigest()
+
+
 @lru_cache(8)
-def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+def _signer(secret: str, day: str, region: str, service: str) -> hmac.HMAC:
+    """An HMAC of nothing with the signing key, to copy."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")
 
 
 def use_quick_signer(client: Any) -> None:

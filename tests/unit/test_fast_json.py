@@ -100,7 +100,7 @@ class Wire:
     def __init__(self, *, plain_json: bool) -> None:
         self.client = _client()
         if plain_json:
-            use_plain_json(self.client)
+            use_plain_json(self.client, names=True)
         self.client.meta.events.register("before-send.dynamodb", self._answer)
         self.status, self.body = 200, b"{}"
         self.headers: dict[str, str] = {}
