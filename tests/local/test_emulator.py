@@ -107,7 +107,11 @@ def handler(event, context):
 """
 
 
-def _function(emulator: Emulator) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+Invoke = Callable[..., tuple[dict[str, Any], list[str]]]
+
+
+@pytest.fixture(scope="module")
+def invoke(emulator: Emulator) -> Invoke:
     """Deploy `_CODE`; the result invokes it and returns its response and its log lines."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -121,33 +125,29 @@ def _function(emulator: Emulator) -> Callable[..., tuple[dict[str, Any], list[st
         Code={"ZipFile": archive.getvalue()},
     )
 
-    def invoke(**event: Any) -> tuple[dict[str, Any], list[str]]:
+    def call(**event: Any) -> tuple[dict[str, Any], list[str]]:
         response = functions.invoke(FunctionName="talks", Payload=json.dumps(event), LogType="Tail")
         log = base64.b64decode(response.get("LogResult", "")).decode()
         lines = [line for line in log.splitlines() if line.startswith("line ")]
         assert "end of logs" not in log
         return json.loads(response["Payload"].read()), lines
 
-    return invoke
+    return call
 
 
-def test_each_invocation_gets_its_own_log_lines_and_all_of_them() -> None:
-    with Emulator(log_name="test-logs") as emulator:
-        invoke = _function(emulator)
-        for lines in (0, 3, 0, 1, 40):
-            _, logged = invoke(lines=lines)
-            assert logged == [f"line {number}" for number in range(lines)]
-        failed, logged = invoke(lines=2, fail=True)
-        assert failed["errorMessage"] == "as asked"
-        assert logged == ["line 0", "line 1"]
+def test_each_invocation_gets_its_own_log_lines_and_all_of_them(invoke: Invoke) -> None:
+    for lines in (0, 3, 0, 1, 40):
+        _, logged = invoke(lines=lines)
+        assert logged == [f"line {number}" for number in range(lines)]
+    failed, logged = invoke(lines=2, fail=True)
+    assert failed["errorMessage"] == "as asked"
+    assert logged == ["line 0", "line 1"]
 
 
-def test_the_workers_of_a_function_share_its_unpacked_code() -> None:
-    with Emulator(log_name="test-code") as emulator:
-        invoke = _function(emulator)
-        first, _ = invoke(lines=0)
-        invoke(lines=0, fail=True)  # ends the worker, so that the next one is new
-        second, _ = invoke(lines=0)
+def test_the_workers_of_a_function_share_its_unpacked_code(invoke: Invoke) -> None:
+    first, _ = invoke(lines=0)
+    invoke(lines=0, fail=True)  # ends the worker, so that the next one is new
+    second, _ = invoke(lines=0)
     assert second["process"] != first["process"]
     assert second["directory"] == first["directory"]
 

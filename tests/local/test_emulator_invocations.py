@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -78,9 +77,8 @@ class _Api:
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[_Api]:
-    with Emulator(log_name="test-invocations") as emulator:
-        yield _Api(emulator)
+def api(emulator: Emulator) -> _Api:
+    return _Api(emulator)
 
 
 def test_invocations_at_the_same_time_each_have_a_process(api: _Api, tmp_path: Any) -> None:

@@ -11,7 +11,6 @@ import resource
 import signal
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +104,6 @@ class _Function:
 
     def _invoke(self, event: Any) -> Any:
         return self._client.invoke(FunctionName="works", Payload=json.dumps(event), LogType="Tail")
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(log_name="test-workers") as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
