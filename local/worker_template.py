@@ -19,14 +19,19 @@ from typing import Any
 
 _MESSAGE_BYTES = 1 << 20
 
-#: The modules that import the libraries of the functions: botocore, pydantic and Powertools. None
-#: of them reads a setting of a function at its import. The first must come first: it leaves out
-#: what no function uses.
+#: The modules that are imported before a fork: botocore, pydantic, Powertools, and what most
+#: functions share. None of them reads a setting of a function at its import. The first must come
+#: first: it leaves out what no function uses.
 PRELOADED = (
     "functions.aws.session",
     "functions.powertools",
     "functions.schemas.links",
     "functions.schemas.new_deletion",
+    "functions.api.routes.restore_deletion",
+    "functions.api.routes.analytics",
+    "functions.services.export_lines",
+    "functions.services.select_links",
+    "functions.api.public_keys",
 )
 #: As in the stack's functions. Otherwise pydantic looks for plugins in all installed packages.
 SETTINGS = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
