@@ -5,6 +5,7 @@
 
 "use strict";
 
+const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
@@ -19,8 +20,9 @@ const importBuiltin = (name) => import(name);
 
 function compileWithCache(content, filename) {
   if (content.length < SMALLEST) return compile.call(this, content, filename);
-  const { size, mtimeMs } = fs.statSync(filename);
-  const file = path.join(directory, `${path.basename(filename)}-${size}-${mtimeMs}`);
+  // V8 compares no more than the lengths of two sources, and jsii gives all its files one time.
+  const digest = createHash("sha1").update(content).digest("hex");
+  const file = path.join(directory, `${path.basename(filename)}-${digest}`);
   const cachedData = fs.existsSync(file) ? fs.readFileSync(file) : undefined;
   // A script from a cache cannot import modules itself (nodejs/node#43663).
   const body = content.replaceAll('await import("node:', 'await importBuiltin("node:');
