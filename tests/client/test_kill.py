@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import tempfile
 import threading
@@ -133,6 +134,31 @@ def test_a_kill_around_each_request_deletes_each_id_once(
     # Killed after its last response, the delete may have come to its end.
     assert process.returncode == 0 or b"no interrupted delete" in err, (out, err)
     assert service.deleted == dict.fromkeys(ids, 1)
+
+
+def test_a_delete_that_is_killed_while_it_writes_its_result_writes_it_when_repeated(
+    service: FakeUnlink, start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    # More than a pipe takes, so the command waits for a reader.
+    ids = service.add(10_000)
+    delete = ("delete", f"@{write_ids(tmp_path / 'ids.txt', ids)}", "--yes", "--output", "ids")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    streams = Streams(os.devnull, str(pipe), str(tmp_path / "err"))
+    process = command_process.start(environment, *delete, streams=streams)
+    assert select.select([reader], [], [], 30)[0]
+    process.kill()
+    process.wait(30)
+    os.close(reader)
+
+    repeated = start(*delete)
+    out, err = repeated.communicate()
+    assert repeated.returncode == 0, err
+    assert out.decode().split() == ids
+    assert service.deleted == dict.fromkeys(ids, 1)
+    _, err = start("delete", "--resume").communicate()
+    assert b"no interrupted delete" in err
 
 
 @pytest.mark.exhaustive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -70,8 +71,14 @@ def plan_job(jobs: Jobs, plan: Plan, how: How) -> Job:
 
 
 def finish(unlink: Unlink, jobs: Jobs, job: Job, how: How) -> None:
+    """Run the job, and write its result."""
     ended = run_job(unlink, jobs, job, until_complete=how.wait)
-    _report(job, ended, how)
+    try:
+        _report(job, ended, how)
+        sys.stdout.flush()
+    finally:
+        # Also after an error: the next run of this command is a new delete.
+        jobs.finish(job.id)
     raise_if_not_all(ended)
 
 

@@ -53,8 +53,9 @@ class Ended:
 def run_job(unlink: Unlink, jobs: Jobs, job: Job, *, until_complete: bool) -> Ended:
     """Send the chunks without a response, and wait for the rest.
 
-    ``until_complete`` also waits for the receipts of an erasure. Raises ``CommandError``, with a
-    hint on how to resume if that helps.
+    ``until_complete`` also waits for the receipts of an erasure. The caller finishes the job when
+    it has written the result: until then a command that was killed can be repeated. Raises
+    ``CommandError``, with a hint on how to resume if that helps.
     """
     try:
         return _Run(unlink, jobs, job.id, until_complete=until_complete).all()
@@ -107,7 +108,7 @@ class _Run:
         self._ids_done = 0
 
     def all(self) -> Ended:
-        """Every chunk, in order; then the job is finished."""
+        """Every chunk, in order."""
         job = self._jobs.read(self._job_id)
         verb = "Erasing" if job.erase else "Deleting"
         with progress_bar(verb, self._plan_count(job) or job.count) as bar:
@@ -121,7 +122,6 @@ class _Run:
             # Its response came in an earlier run.
             if chunk.deletion and chunk.deletion not in self._deletions:
                 self._deletions[chunk.deletion] = self._unlink.deletion(chunk.deletion)
-        self._jobs.finish(job.id)
         deletions = [
             self._deletions[chunk.deletion]
             for chunk in job.chunks
