@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from unlink_client import errors, models, operations, receipts
 from unlink_client.calls import Call
 from unlink_client.decoding import camel, fields_of
 from unlink_client.filters import FilterArgs, LinkFilter
+
+PACKAGE = Path(operations.__file__).parent.parent
 
 SCHEMAS: dict[str, Any] = openapi.openapi_document()["components"]["schemas"]
 
@@ -167,6 +170,11 @@ def test_every_operation_is_sent_to_its_route(each: Documented) -> None:
         )
         assert call.idempotent is takes_key
         assert call.needs_key is (each.operation.get("security") != [])
+
+
+def test_every_operation_has_a_method() -> None:
+    methods = "".join(path.read_text("utf-8") for path in PACKAGE.glob("aio/*.py"))
+    assert [name for name in operations.__all__ if f"operations.{name}(" not in methods] == []
 
 
 def _values(function: Callable[..., Any]) -> dict[str, Any]:
