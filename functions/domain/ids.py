@@ -22,6 +22,9 @@ _CANONICAL_UUID = late_pattern(
 
 _CLICK_ID = late_pattern(r"[A-Za-z0-9_-]{43}")
 
+#: The end of the year 9999 in Unix milliseconds. A UUID can hold later times, a timestamp cannot.
+_LAST_MILLISECOND = 253_402_300_799_999
+
 #: Sorts before every UUID: the fencing token of a link that was never restored.
 NO_RESTORE = "0"
 
@@ -100,7 +103,10 @@ def parse_click_id(value: str) -> tuple[str, int] | None:
     if not _CLICK_ID.fullmatch(value):
         return None
     raw = base64.urlsafe_b64decode(value + "=")
-    return str(uuid.UUID(bytes=raw[:16])), int.from_bytes(raw[16:22], "big")
+    milliseconds = int.from_bytes(raw[16:22], "big")
+    if milliseconds > _LAST_MILLISECOND:
+        return None
+    return str(uuid.UUID(bytes=raw[:16])), milliseconds
 
 
 def new_short_code() -> str:

@@ -154,6 +154,24 @@ def test_an_install_needs_a_click_that_was_recorded(world: World) -> None:
     assert (status, error["message"]) == (404, "Click not found")
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [
+        (0, 404),
+        (253_402_300_799_999, 404),
+        # 10000-01-01, and the last millisecond that an id can have.
+        (253_402_300_800_000, 400),
+        (2**48 - 1, 400),
+    ],
+)
+def test_an_install_by_a_forged_click_is_refused(
+    world: World, milliseconds: int, expected: int
+) -> None:
+    [link_id] = world.create()
+
+    assert install(world, {"clickId": new_click_id(link_id, milliseconds)})[0] == expected
+
+
 @pytest.mark.parametrize("case", ["unknown", "foreign", "soft-deleted", "erased"])
 def test_an_install_needs_a_live_link(world: World, case: str) -> None:
     [link_id] = world.create(1, workspace_id="ws-elsewhere" if case == "foreign" else None)
