@@ -4,7 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from functions.domain.camel_case import camel_case
-from functions.domain.ids import NO_RESTORE
+from functions.domain.ids import NO_RESTORE, time_of
+
+#: Minimum time that a restored link is kept, even if its workspace purges expired links sooner.
+GRACE_SECONDS = 7 * 86_400
 
 
 class Link(NamedTuple):
@@ -75,6 +78,13 @@ FIELDS = {camel_case(name): name for name in Link._fields}
 
 #: The fields with a destination, by their names in the API.
 DESTINATIONS = ("originalUrl", "iosUrl", "androidUrl", "webFallbackUrl")
+
+
+def grace_end(restore_id: str) -> int:
+    """Until when a link with this fencing token is kept at least (Unix seconds)."""
+    # From the restore's own time, so that a repeated statement is identical.
+    return 0 if restore_id == NO_RESTORE else int(time_of(restore_id)) + GRACE_SECONDS
+
 
 #: Fields that are not None when they are cleared.
 _CLEARED: dict[str, Any] = {

@@ -94,19 +94,20 @@ class Policies(NamedTuple):
         kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {CLICK_RETENTION: days or 0}
         return self.record() | kept
 
-    def of_a_purge(self, expires_at: str | None) -> dict[str, Any]:
+    def of_a_purge(self, expires_at: str | None, *, not_before: int = 0) -> dict[str, Any]:
         """The attributes that make DynamoDB remove a live link some days after it expires.
 
-        ``ttl`` is when DynamoDB may remove it (Unix seconds). ``policies`` is a copy for the
-        erasure that follows, whose functions may not read ``access``. None means that the link has
-        no such attribute. Every write that sets ``expiresAt`` or makes a link live must set both.
+        ``ttl`` is when DynamoDB may remove it, at the earliest ``not_before`` (Unix seconds).
+        ``policies`` is a copy for the erasure that follows, whose functions may not read
+        ``access``. None means that the link has no such attribute. Every write that sets
+        ``expiresAt`` or makes a link live must set both.
         """
         days = self.purge_expired_after_days
         if expires_at is None or days is None:
             return {"ttl": None, "policies": None}
         expiry = int(datetime.fromisoformat(expires_at).timestamp())
         oldest = int(time.time()) - OLDEST_TTL_SECONDS
-        return {"ttl": max(expiry + days * 86_400, oldest), "policies": self.record()}
+        return {"ttl": max(expiry + days * 86_400, oldest, not_before), "policies": self.record()}
 
     def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""

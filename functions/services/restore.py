@@ -24,6 +24,7 @@ from functions.domain.errors import (
 )
 from functions.domain.idempotency import IdempotencyRecord, KeyTaken
 from functions.domain.ids import new_time_ordered_id, time_of
+from functions.domain.link import grace_end
 from functions.domain.outcomes import Outcome
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import ErasuresTable
@@ -40,7 +41,6 @@ from functions.services.deletion import DeletionRequest
 from functions.services.leases import LEASE_MARGIN, lease_seconds
 from functions.services.restore_outcomes import (
     OUTCOME_BY_STATEMENT,
-    grace_end,
     live_again,
     outcome_of,
     outcomes_of_erased,
@@ -85,7 +85,7 @@ class Restored:
     @property
     def to_be_purged(self) -> list[PurgedLater]:
         """The restored links that are purged when their grace period is over."""
-        at = iso(grace_end(self.restore))
+        at = iso(grace_end(self.restore.id))
         return [
             {"id": each, "purgeAt": at} for each in self._ids(RestoreOutcome.RESTORED_FOR_GRACE)
         ]

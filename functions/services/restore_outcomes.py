@@ -9,16 +9,13 @@ from typing import Any
 from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.deletion import Deletion
 from functions.domain.errors import Unavailable
-from functions.domain.ids import NO_RESTORE, time_of
+from functions.domain.ids import NO_RESTORE
+from functions.domain.link import grace_end
 from functions.domain.outcomes import Outcome
 from functions.domain.policies import Policies
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.link_states import DeletedState
 from functions.repositories.restores import Restore, RestoreOutcome
-
-#: Minimum time that a restored link is kept, even if its workspace purges expired links sooner.
-GRACE_SECONDS = 7 * 86_400
-
 
 #: The outcome of a link by the outcome of its statement.
 OUTCOME_BY_STATEMENT = {
@@ -29,12 +26,6 @@ OUTCOME_BY_STATEMENT = {
 }
 
 
-def grace_end(record: Restore) -> int:
-    """Until when a restored link is kept at least (Unix seconds)."""
-    # From the restore's own time, so that a repeated statement is identical.
-    return int(time_of(record.id)) + GRACE_SECONDS
-
-
 def policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
     """The policy attributes of a restored link, from the policies at the time of the request.
 
@@ -42,17 +33,14 @@ def policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
     ``clickRetentionDays`` is how long its new clicks are kept. None removes an attribute.
     """
     policies = Policies.read(record.policies)
-    attributes = policies.of_a_purge(state.expires_at)
-    if attributes["ttl"] is not None:
-        # With a TTL in the past DynamoDB would remove the restored link.
-        attributes["ttl"] = max(attributes["ttl"], grace_end(record))
+    # With a TTL in the past DynamoDB would remove the restored link.
+    attributes = policies.of_a_purge(state.expires_at, not_before=grace_end(record.id))
     return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
 
 
 def live_again(ttl: int | None, record: Restore) -> RestoreOutcome:
-    return (
-        RestoreOutcome.RESTORED_FOR_GRACE if ttl == grace_end(record) else RestoreOutcome.RESTORED
-    )
+    in_grace = ttl == grace_end(record.id)
+    return RestoreOutcome.RESTORED_FOR_GRACE if in_grace else RestoreOutcome.RESTORED
 
 
 def outcome_of(

@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.domain.clock import current_deadline, later_than
 from functions.domain.errors import InvalidRequest, LinkNotFound, Unavailable
-from functions.domain.link import DESTINATIONS, Link
+from functions.domain.link import DESTINATIONS, Link, grace_end
 from functions.domain.policies import Policies
 from functions.repositories.links import ExternalIdTaken, LinksTable
 from functions.services.create_links import click_retention, external_id_taken
@@ -39,9 +39,12 @@ def update_link(
     if too_long := length_faults(link.with_changes(changes), affected):
         raise InvalidRequest(details=too_long)
     changes = changes | click_retention(policies)
-    if "expiresAt" in changes:
-        changes |= (policies or Policies()).of_a_purge(changes["expiresAt"])
     while not current_deadline().passed:
+        if "expiresAt" in changes:
+            # Also a repeated `expiresAt`, in a request with every field, leaves the link its grace.
+            changes |= (policies or Policies()).of_a_purge(
+                changes["expiresAt"], not_before=grace_end(link.fencing_token)
+            )
         changes["updatedAt"] = later_than(link.updated_at)
         if "externalId" not in changes or changes["externalId"] == link.external_id:
             # An unchanged external id is not written: another request may be changing it, and

@@ -19,11 +19,10 @@ from functions.domain.click_retention import click_retention_of
 from functions.domain.clock import iso
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import new_short_code
-from functions.domain.link import Link
+from functions.domain.link import GRACE_SECONDS, Link
 from functions.domain.policies import Policies
 from functions.schemas.links import NewLink
 from functions.services.restore import resume_restore
-from functions.services.restore_outcomes import GRACE_SECONDS
 from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
 from tests.support.faults import Killed, die
@@ -167,6 +166,36 @@ def test_a_restored_expired_link_gets_a_grace_period_in_the_response(erasing: Er
     # A repeated request says the same.
     again = bring_back(erasing.world, deletion.id, policies=purging.record(), key=key)
     assert again.to_be_purged == done.to_be_purged
+
+
+def test_an_update_with_every_field_leaves_a_restored_link_its_grace_period(
+    erasing: Erasing,
+) -> None:
+    purging = Policies(purge_expired_after_days=2)
+    link = _link(erasing, Policies(), "created")
+    expired = iso(time.time() - 300 * DAY)
+    world = erasing.world
+
+    def change(title: str) -> None:
+        update_link(
+            link.id,
+            {"title": title, "expiresAt": expired},
+            workspace_id=world.workspace_id,
+            links=world.stores.links,
+            policies=purging,
+        )
+
+    change("before")
+    # Never restored: purged at once.
+    assert _item(erasing, link).ttl == _at(expired) + 2 * DAY
+    deletion, _ = erasing.soft_delete([link.id])
+    done = bring_back(world, deletion.id, policies=purging.record())
+
+    change("after")
+
+    item = _item(erasing, link)
+    assert item.title == "after"
+    assert item.ttl == _at(done.restore.created_at) + GRACE_SECONDS
 
 
 @pytest.mark.parametrize("expires", [False, True], ids=["no purge", "with a purge"])
