@@ -15,7 +15,6 @@ from functions.domain.errors import Unavailable
 #: Keys of one BatchGetItem call (API limit).
 READ_BATCH = 100
 
-_Name = TypeVar("_Name")
 _Decoded = TypeVar("_Decoded")
 
 
@@ -46,20 +45,18 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
 def read_items(
     client: Any,
     table: str,
-    names: Sequence[_Name],
+    names: Iterable[str],
     *,
-    keys: Callable[[Sequence[_Name]], Sequence[dict[str, Any] | str]],
+    keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
     decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
     attributes: Mapping[str, str] | None = None,
 ) -> list[_Decoded]:
-    """The items that exist of these names, decoded; strongly consistent, 100 a call, in parallel;
-    in no order.
+    """The items that exist of these names, decoded, each once; strongly consistent, 100 a call, in
+    parallel; in no order.
 
     ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
     ``attributes`` are those to read, by alias; all without it.
     """
-    if not names:
-        return []
     more: dict[str, Any] = {}
     if attributes is not None:
         more = {
@@ -67,11 +64,13 @@ def read_items(
             "ExpressionAttributeNames": attributes,
         }
 
-    def read(batch: Sequence[_Name]) -> list[_Decoded]:
+    def read(batch: Sequence[str]) -> list[_Decoded]:
         request = {"Keys": keys(batch), "ConsistentRead": True, **more}
         return decode(item for _, item in batch_get(client, {table: request}))
 
-    parts = in_parallel(read, list(runs(names, READ_BATCH)))
+    # DynamoDB refuses a batch that has a key twice.
+    distinct = list(dict.fromkeys(names))
+    parts = in_parallel(read, list(runs(distinct, READ_BATCH)))
     return [each for part in parts for each in part]
 
 

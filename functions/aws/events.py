@@ -29,8 +29,7 @@ class EventBus:
 
     def put(self, events: Sequence[Event]) -> None:
         """Send ``(detail type, detail)`` pairs, ten a call; raises ``Unavailable``."""
-        if events:
-            in_parallel(self._put_batch, list(runs(events, EVENTS_BATCH)))
+        in_parallel(self._put_batch, list(runs(events, EVENTS_BATCH)))
 
     def _put_batch(self, events: Sequence[Event]) -> None:
         entries = [

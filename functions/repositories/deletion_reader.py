@@ -154,8 +154,7 @@ class DeletionReader(Table):
                     self.read_done(whole)
                 found[number] = whole
 
-        if running:
-            in_parallel(read, running)
+        in_parallel(read, running)
         last = response.get("LastEvaluatedKey")
         return found, last["sk"]["S"] if last else None
 

@@ -85,9 +85,8 @@ def tally(
             return [number for number, _ in numbered]
         return []
 
-    if links:
-        for numbers_left in in_parallel(count_link, list(links)):
-            failed.update(numbers_left)
+    for numbers_left in in_parallel(count_link, list(links)):
+        failed.update(numbers_left)
     # In stream order; a record without a number fails the whole batch.
     return sorted(failed, key=lambda number: int(number) if number.isdigit() else 0)
 

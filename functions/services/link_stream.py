@@ -149,8 +149,7 @@ def _queue_erasures(changes: Sequence[Change], stores: CleanupStores) -> None:
         for workspace_id, links in removed.items()
         for part in runs(list(links.values()), LINKS_A_MESSAGE)
     ]
-    if messages:
-        in_parallel(stores.erase_queue.send, messages)
+    in_parallel(stores.erase_queue.send, messages)
 
 
 def _send_events(changes: Sequence[Change], stores: CleanupStores) -> None:

@@ -136,6 +136,18 @@ def test_a_link_that_was_deleted_again_is_listed_only_under_its_last_deletion(wo
     assert ids_of(every(world)) == [second]
 
 
+def test_a_link_in_two_records_is_listed_once(world: World) -> None:
+    [link] = world.create(1)
+    world.soft_delete([link])
+    # As after a restore whose worker was killed before it marked the links in the deletion.
+    bring_back_by_hand(world, link)
+    latest = world.soft_delete([link])
+
+    found = every(world)
+
+    assert [(each["id"], each["deletionId"]) for each in found] == [(link, latest.id)]
+
+
 def test_filters_narrow_by_time_and_actor(world: World) -> None:
     one, two = world.create(2)
     first = world.soft_delete([one])
