@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import select
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -221,6 +223,43 @@ def test_output_that_cannot_be_written_is_one_line(
     assert command.wait(60) == 1
     error = (tmp_path / "err").read_text()
     assert error == "error: Cannot write the output: No space left on device\n"
+
+
+def in_a_shell(environment: dict[str, str], line: str) -> subprocess.CompletedProcess[bytes]:
+    """A line for a shell in which `unlinkctl` is the command."""
+    path = {"PYTHONPATH": str(Path(cli.__path__[0]).parents[1])}
+    program = f'unlinkctl() {{ "{sys.executable}" -m unlink_client "$@"; }}\n'
+    return subprocess.run(
+        ["bash", "-c", program + line],
+        env=os.environ | environment | path,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "error"),
+    [
+        ("unlinkctl delete - --yes <&-", 2, b"error: standard input is empty: there are no ids\n"),
+        ("unlinkctl list -o ids >&-", 0, b""),
+        ("unlinkctl delete none --yes 2>&-", 4, b""),
+    ],
+)
+def test_a_closed_stream_is_empty_or_takes_everything(
+    service: FakeUnlink, environment: dict[str, str], line: str, code: int, error: bytes
+) -> None:
+    service.add(1)
+    ran = in_a_shell(environment, line)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, b"", error)
+
+
+def test_data_in_a_pipe_is_utf_8_in_every_locale(
+    service: FakeUnlink, environment: dict[str, str]
+) -> None:
+    service.add(1, title="Grüße")
+    ran = in_a_shell(environment | {"PYTHONIOENCODING": "latin-1"}, "unlinkctl list -o json")
+    assert json.loads(ran.stdout.decode())[0]["title"] == "Grüße", ran.stderr
 
 
 @pytest.mark.parametrize(("key", "code"), [(b"wrong\n", 6), (b"", 2), (b"a b\n", 2)])
