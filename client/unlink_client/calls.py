@@ -77,10 +77,14 @@ class Call(Generic[T]):
 
 def segment(text: str) -> str:
     """An id or short code as a part of a path; raises ``UnlinkError`` for one that cannot be."""
-    if text in ("", ".", ".."):
+    try:
+        quoted = quote(text, safe="")
+    except UnicodeEncodeError:
+        quoted = ""
+    if quoted in ("", ".", ".."):
         # The path would be that of another resource.
         raise UnlinkError(f"Not an id or short code: {text!r}")
-    return quote(text, safe="")
+    return quoted
 
 
 def base_url_of(text: str) -> str:
@@ -123,16 +127,10 @@ def headers_of(call: Call[Any], key: str | None, user_agent: str) -> dict[str, s
 
 
 def content_of(call: Call[Any]) -> bytes | None:
-    """The body of a request; raises ``UnlinkError`` if a text in it has no UTF-8 encoding."""
+    """The body of a request."""
     if call.body is UNSET:
         return None
-    text = json.dumps(call.body, ensure_ascii=False, separators=(",", ":"))
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise UnlinkError(
-            f"{text[error.start : error.end]!a} in the request is not a character"
-        ) from None
+    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def result_of(call: Call[T], response: Response) -> T:

@@ -83,10 +83,18 @@ def test_a_new_link_sends_what_is_not_the_default() -> None:
     }
 
 
-def test_text_that_has_no_encoding_is_refused_before_anything_is_sent() -> None:
+def test_what_has_no_encoding_is_refused_before_anything_is_sent() -> None:
     service = FakeService([(200, LINK)])
-    with pytest.raises(UnlinkError, match=r"'\\ud800' in the request is not a character"):
-        service.client().create(NewLink(original_url="https://example.com", title="a\ud800"))
+    client = service.client()
+    for request in (
+        lambda: client.create(NewLink(original_url="https://example.com", title="a\ud800")),
+        lambda: list(client.links(tag="a\ud800")),
+        lambda: client.link("a\ud800"),
+        lambda: Unlink("http://a\x7f", KEY).link("welcome"),
+        lambda: Unlink("http://a..example", KEY).link("welcome"),
+    ):
+        with pytest.raises(UnlinkError, match=r"cannot be sent|Not an id or short code"):
+            request()
     assert service.requests == []
 
 

@@ -18,7 +18,7 @@ from unlink_client.calls import (
     key_of,
     result_of,
 )
-from unlink_client.errors import ConnectionFailed
+from unlink_client.errors import ConnectionFailed, UnlinkError
 from unlink_client.retries import Attempts, OnWait, Retries, Wait
 from unlink_client.version import USER_AGENT
 
@@ -75,6 +75,9 @@ class AsyncTransport:
         while True:
             try:
                 response = await self._attempt(call)
+            except (httpx2.InvalidURL, UnicodeError) as error:
+                # A host without an encoding, or half of a surrogate pair in a text.
+                raise UnlinkError(f"The request to {self.url} cannot be sent: {error}") from error
             except httpx2.RequestError as error:
                 wait = attempts.after_failure(f"no response from {self.url}")
                 if wait is None:

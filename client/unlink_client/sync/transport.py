@@ -20,7 +20,7 @@ from unlink_client.calls import (
     key_of,
     result_of,
 )
-from unlink_client.errors import ConnectionFailed
+from unlink_client.errors import ConnectionFailed, UnlinkError
 from unlink_client.retries import Attempts, OnWait, Retries, Wait
 from unlink_client.version import USER_AGENT
 
@@ -77,6 +77,9 @@ class Transport:
         while True:
             try:
                 response = self._attempt(call)
+            except (httpx2.InvalidURL, UnicodeError) as error:
+                # A host without an encoding, or half of a surrogate pair in a text.
+                raise UnlinkError(f"The request to {self.url} cannot be sent: {error}") from error
             except httpx2.RequestError as error:
                 wait = attempts.after_failure(f"no response from {self.url}")
                 if wait is None:
