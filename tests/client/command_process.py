@@ -102,6 +102,8 @@ def _run(
 ) -> None:
     """The command in its process."""
     os.setsid()
+    # A terminal that is opened by the leader of a session becomes its /dev/tty.
+    os.close(os.open(streams.stderr, os.O_RDWR))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)

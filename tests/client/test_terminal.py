@@ -1,4 +1,4 @@
-"""The command at a terminal: prompts, widths, colours, profiles."""
+"""The command at a terminal: prompts, widths, colours, messages."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ import pytest
 from tests.client import command_process
 from tests.client.command_process import Streams
 from tests.client.conftest import Run
-from tests.client.fake_service import KEY, FakeUnlink, served
+from tests.client.fake_service import FakeUnlink
 from tests.client.support import hoko
 from unlink_client import cli
 
 
-def at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -> tuple[int, str]:
-    """Exit code and screen of the command at a terminal."""
+def at_terminal(
+    environment: dict[str, str], *arguments: str, typed: str = "", stdin: Path | None = None
+) -> tuple[int, str]:
+    """Exit code and screen of the command at a terminal, which is its standard input too."""
     controller, theirs = pty.openpty()
     terminal = os.ttyname(theirs)
     command = command_process.start(
         {"TERM": "xterm"} | environment,
         *arguments,
-        streams=Streams(terminal, terminal, terminal),
+        streams=Streams(str(stdin or terminal), terminal, terminal),
     )
     screen, ends, waits_for = b"", time.monotonic() + 30, [controller, command.process.sentinel]
     while time.monotonic() < ends:
@@ -76,6 +78,21 @@ def test_it_asks_before_it_deletes(
     assert ended == code, screen
     assert len(service.deleted) == deleted
     assert "2 links with 2 clicks" in screen
+
+
+@pytest.mark.parametrize(("typed", "code", "deleted"), [("y", 0, 2), ("n", 3, 0)])
+def test_it_asks_at_the_terminal_if_ids_come_from_stdin(
+    service: FakeUnlink,
+    environment: dict[str, str],
+    tmp_path: Path,
+    typed: str,
+    code: int,
+    deleted: int,
+) -> None:
+    (tmp_path / "ids").write_text("\n".join(service.add(2)))
+    ended, screen = at_terminal(environment, "delete", "-", typed=typed, stdin=tmp_path / "ids")
+    assert ended == code, screen
+    assert len(service.deleted) == deleted
 
 
 def test_ids_that_are_not_live_are_named_before_it_asks(
@@ -138,81 +155,6 @@ def test_titles_cannot_command_the_terminal(
     assert "\u202e" not in screen
 
 
-def test_a_profile_is_stored_for_its_owner_only(
-    service: FakeUnlink,
-    environment: dict[str, str],
-    unlinkctl: Run,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    service.add(1, shortCode="mine")
-    monkeypatch.delenv("UNLINK_API_KEY")
-    monkeypatch.delenv("UNLINK_URL")
-    ran = unlinkctl("list")
-    assert ran.code == 2
-    assert "unlinkctl login" in ran.err
-    ran = unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
-    assert ran.code == 0, ran.err
-    assert KEY not in ran.out + ran.err
-    (path,) = Path(environment["XDG_CONFIG_HOME"]).rglob("profiles.json")
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert json.loads(path.read_text())["profiles"] == {"acme": {"url": service.url, "key": KEY}}
-    assert "mine" in unlinkctl("list").out
-    assert "mine" in unlinkctl("--profile", "acme", "list").out
-    ran = unlinkctl("--profile", "other", "list")
-    assert ran.code == 2
-    assert "--profile other" in ran.err
-
-
-def test_the_environment_overrides_the_profile(
-    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    unlinkctl("login", "--url", service.url, stdin=f"{KEY}\n".encode())
-    monkeypatch.setenv("UNLINK_API_KEY", "another")
-    ran = unlinkctl("list")
-    assert ran.code == 6
-    assert "UNLINK_API_KEY is used before a stored one" in ran.err
-
-
-def test_a_command_says_that_the_environment_overrides_the_named_profile(
-    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
-    assert unlinkctl("--profile", "acme", "list").err == "No links.\n"
-    monkeypatch.setenv("UNLINK_API_KEY", "another")
-    ran = unlinkctl("--profile", "acme", "list")
-    assert ran.err.startswith("The environment has another UNLINK_API_KEY than the profile acme")
-    assert ran.code == 6
-
-
-@pytest.mark.parametrize("named", [(), ("--profile", "acme")])
-def test_a_stored_key_is_sent_to_no_other_service(
-    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
-) -> None:
-    unlinkctl("login", "--profile", "acme", "--url", service.url, stdin=f"{KEY}\n".encode())
-    monkeypatch.delenv("UNLINK_API_KEY")
-    with served(FakeUnlink()) as other:
-        monkeypatch.setenv("UNLINK_URL", other.url)
-        ran = unlinkctl(*named, "list")
-        assert ran.code == 2
-        assert ran.err.startswith(
-            f"error: UNLINK_URL is {other.url}, and the key of profile acme is for {service.url}."
-        )
-        assert other.requests == []
-    # The same service, spelled in another way.
-    monkeypatch.setenv("UNLINK_URL", f"{service.url}/api/")
-    assert unlinkctl(*named, "list").code == 0
-
-
-def test_public_keys_are_fetched_without_a_key(
-    service: FakeUnlink, unlinkctl: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("UNLINK_API_KEY")
-    unlinkctl("verify", "-", stdin=b"a.b.c")
-    [request] = service.requests
-    assert request.path == "/.well-known/jwks.json"
-    assert "authorization" not in request.headers
-
-
 @pytest.mark.parametrize("links", [1, 2_000], ids=["at the end", "while writing"])
 def test_output_that_cannot_be_written_is_one_line(
     service: FakeUnlink, environment: dict[str, str], tmp_path: Path, links: int
@@ -260,14 +202,6 @@ def test_data_in_a_pipe_is_utf_8_in_every_locale(
     service.add(1, title="Grüße")
     ran = in_a_shell(environment | {"PYTHONIOENCODING": "latin-1"}, "unlinkctl list -o json")
     assert json.loads(ran.stdout.decode())[0]["title"] == "Grüße", ran.stderr
-
-
-@pytest.mark.parametrize(("key", "code"), [(b"wrong\n", 6), (b"", 2), (b"a b\n", 2)])
-def test_a_key_that_does_not_work_is_not_stored(
-    service: FakeUnlink, environment: dict[str, str], unlinkctl: Run, key: bytes, code: int
-) -> None:
-    assert unlinkctl("login", "--url", service.url, stdin=key).code == code
-    assert list(Path(environment["XDG_CONFIG_HOME"]).rglob("*.json")) == []
 
 
 def test_a_missing_scope_is_named_with_how_to_get_it(service: FakeUnlink, unlinkctl: Run) -> None:

@@ -37,7 +37,7 @@ def login(
     unlinkctl login --profile acme --url https://go.acme.example < key.txt
     """
     name = profile or options_of(context).profile or "default"
-    address = base_url_of(url or ask("URL of the service:"))
+    address = base_url_of(url or ask("URL of the service:", instead="Give --url."))
     key = key_of(_read_key())
     with Unlink(address, key) as unlink:
         me = unlink.me()

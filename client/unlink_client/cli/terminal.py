@@ -6,8 +6,9 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -60,40 +61,45 @@ def _is_control(character: str) -> bool:
 
 
 @contextmanager
-def _asking() -> Iterator[tuple[object, object]]:
+def _asking(instead: str) -> Iterator[tuple[TextIO, TextIO]]:
     """Where to ask: standard input, or the terminal itself when ids come from standard input."""
+    refusal = CommandError(
+        "There is no terminal to ask on; nothing was done.", code=USAGE, hint=instead
+    )
     if not sys.stderr.isatty():
-        raise _no_terminal()
-    if sys.stdin is not None and sys.stdin.isatty():
+        raise refusal
+    if sys.stdin.isatty():
         yield sys.stdin, sys.stderr
         return
-    try:
-        with _TERMINAL.open("r+", encoding="utf-8") as terminal:
-            yield terminal, terminal
-    except OSError:
-        raise _no_terminal() from None
+    with ExitStack() as opened:
+        try:
+            # A terminal cannot seek, so one file for both is refused.
+            source = opened.enter_context(_TERMINAL.open(encoding="utf-8"))
+            target = opened.enter_context(_TERMINAL.open("w", encoding="utf-8"))
+        except OSError:
+            raise refusal from None
+        yield source, target
 
 
-def _no_terminal() -> CommandError:
-    return CommandError(
-        "There is no terminal to ask for confirmation; nothing was done.",
-        code=USAGE,
-        hint="--yes goes ahead without asking; --dry-run only shows what would happen.",
-    )
+#: What to do where the command cannot ask whether to delete.
+_CONFIRMED = "--yes goes ahead without asking, --confirm N does if it is exactly N links."
 
 
 def require_terminal() -> None:
     """Raise ``CommandError`` if :func:`ask` could not ask."""
-    with _asking():
+    with _asking(_CONFIRMED):
         return
 
 
-def ask(question: str) -> str:
-    """A line typed at the terminal; "" at its end. Raises ``CommandError`` without a terminal."""
-    with _asking() as (source, target):
-        target.write(printable(question) + " ")  # type: ignore[attr-defined]
-        target.flush()  # type: ignore[attr-defined]
-        return str(source.readline()).strip()  # type: ignore[attr-defined]
+def ask(question: str, *, instead: str = _CONFIRMED) -> str:
+    """A line typed at the terminal; "" at its end.
+
+    Raises ``CommandError`` without a terminal; ``instead`` is its hint.
+    """
+    with _asking(instead) as (source, target):
+        target.write(printable(question) + " ")
+        target.flush()
+        return source.readline().strip()
 
 
 @contextmanager
