@@ -86,6 +86,25 @@ def test_public_keys_are_fetched_without_a_key(
     assert "authorization" not in request.headers
 
 
+@pytest.mark.parametrize("document", ["x", "[]", "{}", '{"profiles": []}'])
+def test_a_file_without_profiles_is_named_and_not_overwritten(
+    service: FakeUnlink,
+    environment: dict[str, str],
+    unlinkctl: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    document: str,
+) -> None:
+    path = Path(environment["XDG_CONFIG_HOME"]) / "unlinkctl" / "profiles.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(document)
+    monkeypatch.delenv("UNLINK_API_KEY")
+    for arguments in (("list",), ("login", "--url", service.url)):
+        ran = unlinkctl(*arguments, stdin=f"{KEY}\n".encode())
+        assert ran.code == 1
+        assert f"error: Cannot read {path}" in ran.err
+    assert path.read_text() == document
+
+
 def test_login_without_a_terminal_asks_for_the_option(unlinkctl: Run) -> None:
     ran = unlinkctl("login")
     assert (ran.code, ran.err.splitlines()[1]) == (2, "Give --url.")

@@ -18,7 +18,6 @@ from unlink_client.cli import (
     commands_verify,
 )
 from unlink_client.cli.exits import ERROR, INTERRUPTED, CommandError, command_error
-from unlink_client.cli.session import GlobalOptions
 from unlink_client.cli.terminal import fail
 from unlink_client.errors import UnlinkError
 from unlink_client.version import __version__
@@ -56,7 +55,7 @@ def options(
     Data goes to standard output, everything else to standard error.
     """
     del version
-    context.obj = GlobalOptions(profile=profile)
+    context.obj = profile
 
 
 app.command("login")(commands_login.login)

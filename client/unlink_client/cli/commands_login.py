@@ -10,7 +10,6 @@ import typer
 
 from unlink_client.calls import base_url_of, key_of
 from unlink_client.cli.exits import USAGE, CommandError
-from unlink_client.cli.session import options_of
 from unlink_client.cli.settings import store
 from unlink_client.cli.terminal import ask, say
 from unlink_client.sync.client import Unlink
@@ -36,7 +35,7 @@ def login(
 
     unlinkctl login --profile acme --url https://go.acme.example < key.txt
     """
-    name = profile or options_of(context).profile or "default"
+    name = profile or context.obj or "default"
     address = base_url_of(url or ask("URL of the service:", instead="Give --url."))
     key = key_of(_read_key())
     with Unlink(address, key) as unlink:

@@ -11,7 +11,6 @@ import typer
 from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.ids import read_ids, read_text
 from unlink_client.cli.output import name_of, print_facts, removed_kinds, write_json
-from unlink_client.cli.session import options_of
 from unlink_client.cli.settings import load_url
 from unlink_client.cli.terminal import say
 from unlink_client.receipts import SignedReceipt, VerifiedReceipt
@@ -69,7 +68,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _from_service(context: typer.Context, url: str | None) -> dict[str, Any]:
     # The service of the settings, not the one that the receipt names: anyone could run that.
-    with Unlink(url or load_url(options_of(context).profile)) as unlink:
+    with Unlink(url or load_url(context.obj)) as unlink:
         return unlink.jwks()
 
 

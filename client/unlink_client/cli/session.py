@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import typer
 
@@ -17,23 +16,10 @@ from unlink_client.sync.client import Unlink
 _RETRIES = Retries(attempts=6, max_wait=600.0)
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalOptions:
-    """The options before the command's name."""
-
-    profile: str | None = None
-
-
-def options_of(context: typer.Context) -> GlobalOptions:
-    """The options before the command's name."""
-    found = context.obj
-    return found if isinstance(found, GlobalOptions) else GlobalOptions()
-
-
 @contextmanager
 def connected(context: typer.Context) -> Iterator[Unlink]:
-    """The client of this command's service and key."""
-    settings = load(options_of(context).profile)
+    """The client of this command's service and key; ``context.obj`` is the profile's name."""
+    settings = load(context.obj)
     if settings.overridden:
         names = " and ".join(settings.overridden)
         say(f"The environment has another {names} than the {settings.source}, and is used.")

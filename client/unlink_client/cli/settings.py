@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,7 +25,6 @@ APP = "unlinkctl"
 
 URL_VARIABLE = "UNLINK_URL"
 KEY_VARIABLE = "UNLINK_API_KEY"
-PROFILE_VARIABLE = "UNLINK_PROFILE"
 STATE_VARIABLE = "UNLINK_STATE_DIR"
 
 #: Marks a profile whose key is in the keyring and not in the file.
@@ -57,15 +56,15 @@ def state_directory() -> Path:
     return Path(given) if given else Path(platformdirs.user_state_dir(APP))
 
 
-def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Settings:
+def load(profile: str | None) -> Settings:
     """The settings of this run; raises ``CommandError`` (2) when there are none.
 
     A stored key is sent only to the service that it was stored for.
     """
-    url, key = environment.get(URL_VARIABLE, ""), environment.get(KEY_VARIABLE, "")
+    url, key = os.environ.get(URL_VARIABLE, ""), os.environ.get(KEY_VARIABLE, "")
     if url and key and profile is None:
         return Settings(url, key, "the environment")
-    name, found = _profile(profile or environment.get(PROFILE_VARIABLE) or None)
+    name, found = _profile(profile)
     if found is None:
         if profile is not None:
             raise CommandError(
@@ -97,9 +96,9 @@ def load(profile: str | None, environment: Mapping[str, str] = os.environ) -> Se
     return Settings(url or stored_url, key or stored, f"profile {name}", overridden)
 
 
-def load_url(profile: str | None, environment: Mapping[str, str] = os.environ) -> str:
+def load_url(profile: str | None) -> str:
     """The URL of the service, for a command that sends no key."""
-    return environment.get(URL_VARIABLE) or load(profile, environment).url
+    return os.environ.get(URL_VARIABLE) or load(profile).url
 
 
 def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
@@ -111,7 +110,7 @@ def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
         entry["keyIn"] = _IN_KEYRING
     else:
         entry["key"] = key
-    document.setdefault("profiles", {})[name] = entry
+    document["profiles"][name] = entry
     document["default"] = name
     path = config_file()
     with writing(path):
@@ -159,7 +158,7 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
 def _profile(name: str | None) -> tuple[str, dict[str, Any] | None]:
     document = _read()
     profile_name = name or str(document.get("default", "default"))
-    found = document.get("profiles", {}).get(profile_name)
+    found = document["profiles"].get(profile_name)
     return profile_name, found if isinstance(found, dict) else None
 
 
@@ -167,13 +166,16 @@ def _read() -> dict[str, Any]:
     path = config_file()
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or not isinstance(document.get("profiles"), dict):
+            raise TypeError("it has no profiles")
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        return {"profiles": {}}
+    except (OSError, ValueError, TypeError) as error:
         raise CommandError(
-            f"Cannot read {path}: {error}", hint="`unlinkctl login` writes it."
+            f"Cannot read {path}: {error}",
+            hint="Remove it, and `unlinkctl login` writes a new one.",
         ) from None
-    return document if isinstance(document, dict) else {}
+    return document
 
 
 def _keyring() -> Any:
