@@ -40,7 +40,8 @@ UNKNOWN_PATH = "/{code}/{rest+}"
 OPEN_RATE_LIMIT = 50
 OPEN_BURST_LIMIT = 200
 
-#: The gateway's method for every verb that a resource does not name.
+#: The gateway's method for every verb that a resource does not name. A stage takes no settings for
+#: it: UpdateStage answers "Invalid method setting path".
 CATCH_ALL = "ANY"
 
 #: Chromium's maximum cache time of a preflight.
@@ -282,19 +283,22 @@ def _routes(kind: str) -> list[tuple[str, str, str]]:
 
 
 def _limits_of_open_routes(visits_a_second: int) -> dict[str, apigateway.MethodDeploymentOptions]:
-    """No key or usage plan limits the open routes, so each has its own limit."""
+    """No key or usage plan limits the open routes, so each has its own limit.
+
+    Other methods than these two get a 405, within the limit of the whole stage: a setting for each
+    method of each path would exceed what one UpdateStage may change.
+    """
     visits = apigateway.MethodDeploymentOptions(
         throttling_rate_limit=visits_a_second, throttling_burst_limit=visits_a_second
     )
     pages = apigateway.MethodDeploymentOptions(
         throttling_rate_limit=OPEN_RATE_LIMIT, throttling_burst_limit=OPEN_BURST_LIMIT
     )
-    named = [path for _, _, path in _routes("open") if path != REDIRECT_PATH]
-    others = (*named, HOME_PATH, REDIRECT_PATH, UNKNOWN_PATH)
+    paths = {path for _, _, path in _routes("open")} | {HOME_PATH, UNKNOWN_PATH}
     return {
-        **{f"{REDIRECT_PATH}/{method}": visits for method in ("GET", "HEAD")},
-        **{f"{path}/GET": pages for path in named},
-        **{f"{path}/{CATCH_ALL}": pages for path in others},
+        f"{path}/{method}": visits if path == REDIRECT_PATH else pages
+        for path in sorted(paths)
+        for method in ("GET", "HEAD")
     }
 
 

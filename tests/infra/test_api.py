@@ -1,5 +1,6 @@
 """Routes and the gateway's own behaviour. The emulator ignores most of it."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -87,19 +88,38 @@ def test_every_api_method_needs_the_authorizer_and_a_usage_key(template: Templat
 
 
 def test_open_routes_need_no_key_and_are_throttled(template: Template) -> None:
-    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
-    settings = {
-        (each["HttpMethod"], each["ResourcePath"]): each for each in stage["MethodSettings"]
-    }
     keyed = {path for _, path in KEYED}
-    for verb, path in set(OPEN) | {("ANY", path) for path in set(CATCH_ALLS) - keyed}:
-        method = methods(template)[verb, path]
+    routes = set(OPEN) | {("ANY", path) for path in set(CATCH_ALLS) - keyed}
+    for route in routes:
+        method = methods(template)[route]
         assert method["AuthorizationType"] == "NONE"
         assert not method.get("ApiKeyRequired")
+    settings = {
+        (each["HttpMethod"], each["ResourcePath"]): each for each in method_settings(template)
+    }
+    for verb, path in itertools.product(("GET", "HEAD"), {path for _, path in routes}):
         # CloudFormation writes a "/" inside the path as "~1".
         ceiling = settings[verb, "/" if path == "/" else "/" + path.replace("/", "~1")]
         assert ceiling["ThrottlingRateLimit"] > 0
         assert ceiling["ThrottlingBurstLimit"] > 0
+
+
+def test_the_settings_of_methods_are_such_as_a_stage_takes(template: Template) -> None:
+    """CloudFormation sets them by UpdateStage, which a change set does not try."""
+    settings = method_settings(template)
+    # It refuses ANY as an "Invalid method setting path".
+    verbs = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+    for each in settings:
+        method = each["HttpMethod"], each["ResourcePath"]
+        assert method == ("*", "/*") or method[0] in verbs, method
+    # Too many values at once are "Update size too large".
+    assert sum(len(each.keys() - {"HttpMethod", "ResourcePath"}) for each in settings) <= 80
+
+
+def method_settings(template: Template) -> list[dict[str, Any]]:
+    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
+    settings: list[dict[str, Any]] = stage["MethodSettings"]
+    return settings
 
 
 def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(template: Template) -> None:

@@ -54,13 +54,6 @@ def test_cloudfront_never_caches_a_redirect() -> None:
     # AWS's managed policy CachingDisabled.
     assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
     assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
-    [stage] = properties_of(template, "AWS::ApiGateway::Stage")
-    throttled = {
-        each["HttpMethod"]
-        for each in stage["MethodSettings"]
-        if each["ResourcePath"] == "/~1{code}" and each["ThrottlingRateLimit"]
-    }
-    assert throttled == {"GET", "HEAD", "ANY"}
 
 
 def test_the_distribution_and_the_redirect_share_a_secret() -> None:
