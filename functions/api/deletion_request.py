@@ -58,10 +58,19 @@ def sort_ids(ids: list[Any]) -> tuple[list[str], list[str]]:
     return list(valid), list(invalid)
 
 
-def reason_of(request: Request, in_body: str | None) -> str | None:
-    """The body's reason, else the query's; both are checked."""
-    in_query = request.reason
-    return in_query if in_body is None else in_body
+def reason_of(request: Request, in_body: object = None) -> str | None:
+    """The body's reason, else the query's; both are checked. Raises ``InvalidRequest``."""
+    in_query = _checked_reason(request.query.get("reason"))
+    of_body = _checked_reason(in_body)
+    return in_query if of_body is None else of_body
+
+
+def _checked_reason(reason: object) -> str | None:
+    if reason is None:
+        return None
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise InvalidRequest(f"reason must be text of at most {MAX_REASON} characters")
+    return reason
 
 
 def deletion_request(

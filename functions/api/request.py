@@ -13,7 +13,6 @@ from functions.api.caller import Caller
 from functions.api.json_body import parse_json
 from functions.domain.errors import BodyTooLarge, InvalidRequest
 from functions.domain.idempotency import IdempotencyKey
-from functions.domain.plans import MAX_REASON
 from functions.domain.query_params import parse_int_param
 from functions.domain.urls import api_base, short_url_base
 from functions.repositories.access import RateWindow
@@ -53,6 +52,19 @@ class Request:
     def _json(self) -> Any:
         return parse_json(self.body)
 
+    def members(self, *names: str) -> dict[str, Any]:
+        """The members of a body that may be missing, and is an object with these names at most.
+
+        A ``dryRun`` that was ignored would delete. Raises ``InvalidRequest``.
+        """
+        if not self.body.strip():
+            return {}
+        body = self.json()
+        if not isinstance(body, dict) or set(body) - set(names):
+            allowed = f"The body is optional; its members may be: {', '.join(names)}"
+            raise InvalidRequest(allowed if names else "The request takes no body")
+        return body
+
     def header(self, name: str) -> str | None:
         """A header by its name in any letter case."""
         lower_name = name.lower()
@@ -80,11 +92,6 @@ class Request:
     def location(self, path: str) -> dict[str, str]:
         """The ``Location`` header for a path of the API, from its root."""
         return {"Location": f"{api_base(self.event)}{path}"}
-
-    @property
-    def reason(self) -> str | None:
-        """``?reason=``, at most 500 characters; raises ``InvalidRequest``."""
-        return check_reason(self.query.get("reason"))
 
     @cached_property
     def idempotency_key(self) -> IdempotencyKey | None:
@@ -130,12 +137,3 @@ def raw_body(event: dict[str, Any]) -> bytes:
     if len(raw) > MAX_BODY:
         raise BodyTooLarge
     return raw
-
-
-def check_reason(reason: object) -> str | None:
-    """A reason is text of at most 500 characters; raises ``InvalidRequest``."""
-    if reason is None:
-        return None
-    if not isinstance(reason, str) or len(reason) > MAX_REASON:
-        raise InvalidRequest(f"reason must be text of at most {MAX_REASON} characters")
-    return reason

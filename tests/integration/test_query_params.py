@@ -80,6 +80,21 @@ def test_every_route_refuses_unknown_parameters(world: World, route: Route) -> N
     assert world.live(link)
 
 
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.method != "GET"], ids=name_of)
+def test_every_route_refuses_unknown_members(world: World, route: Route) -> None:
+    """A route that takes no body does not ignore one either."""
+    [link] = world.create(1)
+    names = [part[1:-1] for part in route.resource.split("/") if part.startswith("{")]
+    event = world.event(
+        name_of(route), path=dict.fromkeys(names, link), body={"dryrun": True, "reason": "spring"}
+    )
+
+    [api] = [each for each in APIS if route in each.routes]
+
+    assert reply_to(api.handle, event).status == 400
+    assert world.live(link)
+
+
 def test_the_document_names_the_parameters_of_each_route() -> None:
     assert len(ROUTES) > 10
     for route in ROUTES:

@@ -14,7 +14,7 @@ from functions.api.deletion_request import (
     sort_ids,
 )
 from functions.api.deletion_response import about, deletion_response
-from functions.api.request import Request, check_reason
+from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Described, Routes
 from functions.domain.deletion import Deletion
@@ -63,7 +63,7 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
     deletion = soft_delete(
         valid,
         invalid,
-        deletion_request=deletion_request(request, request.reason),
+        deletion_request=deletion_request(request, reason_of(request)),
         stores=service_stores.deletion_stores(),
     )
     return deletion_response(request, deletion, deleted_links(deletion))
@@ -83,13 +83,7 @@ def delete_link(request: Request) -> Response[ErasedLink]:
     Record, short code, clicks and QR images are removed permanently; the code is free at once for
     its own workspace. It needs no body; ``{"reason": …}`` is taken, and any other is refused.
     """
-    reason = request.reason
-    if request.body.strip():
-        body = request.json()
-        # A `dryRun` that was ignored would erase the link.
-        if not isinstance(body, dict) or set(body) - {"reason"}:
-            raise InvalidRequest('The body may be {"reason": …}, and is not needed')
-        reason = reason_of(request, check_reason(body.get("reason")))
+    reason = reason_of(request, request.members("reason").get("reason"))
     stores = service_stores.deletion_stores()
     reference = request.path["id"]
     link_id = parse_link_id(reference)
@@ -127,7 +121,7 @@ def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure
     body = request.json()
     if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
-    reason = reason_of(request, check_reason(body.get("reason")))
+    reason = reason_of(request, body.get("reason"))
     valid, invalid = distinct_ids(body["ids"], request, name="ids")
     deletion = erase_many(
         valid,

@@ -55,6 +55,7 @@ def create_export(request: Request) -> Response[Export]:
     allows.
     The file is kept for seven days, or until the link is erased.
     """
+    request.members()
     link = find_link_of(request)
     record = begin_export(
         link,

@@ -106,6 +106,7 @@ def revoke_key(request: Request) -> Response[RevokedApiKey]:
     The gateway may accept the key until ``effectiveBy``, but it cannot manage keys any more.
     Revoking a revoked key changes nothing.
     """
+    request.members()
     last_admin = parse_bool_param(request.query.get("lastAdmin"), "lastAdmin")
     issuer, key_id = _issuer(request.caller), request.path["id"]
     try:

@@ -14,10 +14,10 @@ from functions.api.deletion_request import (
     sort_ids,
 )
 from functions.api.deletion_response import about, record_of
-from functions.api.request import Request, check_reason
+from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Described, Routes
-from functions.domain.errors import DeletionNotFound, DeletionOpen, InvalidIds, InvalidRequest
+from functions.domain.errors import DeletionNotFound, DeletionOpen, InvalidIds
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.restores import NOT_IN_DELETION
@@ -34,8 +34,7 @@ def _restore_again(
 ) -> Response[RestoredLinks | PendingRestore]:
     from functions.services.restore import restored_of
 
-    body = request.json() if request.body.strip() else {}
-    ids, malformed = sort_ids(body.get("ids", []))
+    ids, malformed = sort_ids(request.members("ids", "reason").get("ids", []))
     stores = service_stores.restore_stores()
     done = restored_of(record, ids, request.caller.workspace_id, stores)
     return _links_restored(request, done, malformed)
@@ -72,14 +71,10 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
         raise DeletionNotFound
     ids: list[str] | None = None
     malformed: list[str] = []
-    reason = request.reason
-    if request.body.strip():
-        body = request.json()
-        if not isinstance(body, dict) or set(body) - {"ids", "reason"}:
-            raise InvalidRequest('The body may be {"ids": […]}, optionally with "reason"')
-        reason = reason_of(request, check_reason(body.get("reason")))
-        if "ids" in body:
-            ids, malformed = distinct_ids(body["ids"], request, name="ids")
+    body = request.members("ids", "reason")
+    reason = reason_of(request, body.get("reason"))
+    if "ids" in body:
+        ids, malformed = distinct_ids(body["ids"], request, name="ids")
     done = restore(
         deletion_id,
         ids,
