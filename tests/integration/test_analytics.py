@@ -14,8 +14,15 @@ from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
 from tests.conftest import World
 from tests.integration.test_click_aggregation import click, count
+from tests.support.virtual_time import RunningClock
 
-NOW = int(time.time())
+#: Noon of today, because some tests compare days.
+NOW = int(time.time()) // 86_400 * 86_400 + 43_200
+
+
+@pytest.fixture(autouse=True)
+def _noon(running_clock: RunningClock) -> None:
+    running_clock.pass_by(NOW - time.time())
 
 
 def get(world: World, reference: str, **more: Any) -> tuple[int, Any]:

@@ -25,6 +25,7 @@ from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
 from tests.support.faults import Killed, die
 from tests.support.interleaving import at_once
+from tests.support.virtual_time import MID_MINUTE, MINUTE_END, VirtualClock
 
 
 def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
@@ -154,9 +155,12 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_filters_of_a_workspace_share_a_minute(
-    world: World, monkeypatch: pytest.MonkeyPatch, reads: list[int], dry_run: bool
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    mid_minute: VirtualClock,
+    reads: list[int],
+    dry_run: bool,
 ) -> None:
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
     ids = world.create(15)
     plan_of(monkeypatch, filter_reads_per_minute=2 * OPENING_READS + 25)
     body = {"filter": NOTHING_MATCHES, "dryRun": dry_run}
@@ -179,14 +183,13 @@ def test_the_filters_of_a_workspace_share_a_minute(
     assert all(world.live(link_id) for link_id in ids)
     # Another workspace is not affected.
     assert ask(world, body, workspace_id="another")[0] == 200
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_080.0)
+    mid_minute.pass_by(MINUTE_END - MID_MINUTE)
     assert ask(world, body)[0] == 200
 
 
 def test_parallel_requests_never_read_more_than_the_minute_has(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, mid_minute: VirtualClock
 ) -> None:
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
     plan = replace(plans()["free"], filter_reads_per_minute=OPENING_READS + 995)
 
     def caller() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -123,7 +122,7 @@ def test_each_filter_finds_what_it_names(world: World) -> None:
 
 
 def test_pages_of_links_with_equal_times_continue_exactly(world: World) -> None:
-    ids = [world.create()[0] for _ in range(9)]
+    ids = world.create(9)
     window = {"createdAfter": "2020-01-01T00:00:00Z", "createdBefore": "2090-01-01T00:00:00Z"}
 
     pages = all_pages(world, limit=2, **window)
@@ -134,8 +133,8 @@ def test_pages_of_links_with_equal_times_continue_exactly(world: World) -> None:
 @pytest.mark.parametrize("limit", [1, 3, 10])
 def test_filtered_pages_have_every_match_once(world: World, limit: int) -> None:
     wanted = []
-    for _ in range(10):
-        world.create(random.randrange(4))
+    for number in range(10):
+        world.create(number % 4)
         wanted += world.create(1, tags=["wanted"])
 
     pages = all_pages(world, tag="wanted", limit=limit)
@@ -253,7 +252,8 @@ def test_a_cursor_is_valid_for_its_workspace_and_filter_only(world: World) -> No
     elsewhere = replace(world, workspace_id=f"ws-{uuid.uuid4()}")
     assert get(elsewhere, cursor=cursor)[0] == 400
     assert get(world, cursor=cursor, tag="a")[0] == 400
-    for position in range(0, len(cursor), 5):
+    # The last character may have bits that base64 ignores.
+    for position in range(0, len(cursor) - 1, 5):
         broken = "A" if cursor[position] != "A" else "B"
         assert get(world, cursor=cursor[:position] + broken + cursor[position + 1 :])[0] == 400
 

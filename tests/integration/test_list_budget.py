@@ -14,11 +14,11 @@ from functions.handlers import links
 from functions.repositories.access import AccessTable
 from functions.services import list_links as procedure
 from tests.conftest import World
+from tests.support.virtual_time import MID_MINUTE, MINUTE_END, VirtualClock
 
 
 @pytest.fixture(autouse=True)
-def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
+def _short_reads(mid_minute: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procedure, "READ_BATCH", 5)
 
 
@@ -32,7 +32,7 @@ def charged(world: World) -> int:
     item = world.dynamodb.get_item(
         TableName=world.access.name,
         Key={
-            "pk": {"S": f"RATE#reads#{world.workspace_id}#{1_900_000_033 // 60}"},
+            "pk": {"S": f"RATE#reads#{world.workspace_id}#{int(MID_MINUTE) // 60}"},
             "sk": {"S": "RATE"},
         },
         ConsistentRead=True,
@@ -71,7 +71,7 @@ def test_a_page_without_a_filter_is_not_charged(
 
 
 def test_a_page_is_short_when_the_minute_is_used_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, mid_minute: VirtualClock
 ) -> None:
     ids = world.create(20)
     status, first = get(world, monkeypatch, 12, maxClicks="0")
@@ -83,7 +83,7 @@ def test_a_page_is_short_when_the_minute_is_used_up(
     assert (status, refused["statusCode"], refused["error"]) == (429, 429, "Too Many Requests")
     assert (refused["limit"], refused["retryAfter"]) == (12, 47)
 
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_080.0)
+    mid_minute.pass_by(MINUTE_END - MID_MINUTE)
     status, rest = get(world, monkeypatch, 12, maxClicks="0", cursor=first["nextCursor"])
     assert status == 200
     seen = {link["id"] for link in first["links"] + rest["links"]}

@@ -11,6 +11,7 @@ from functions.domain.errors import Unavailable
 from functions.handlers import account
 from functions.repositories.access import AccessTable
 from tests.conftest import World
+from tests.support.virtual_time import MINUTE_END, VirtualClock
 
 
 def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str, Any]:
@@ -20,9 +21,8 @@ def me(world: World, scopes: str = "analyticsRead", **context: str) -> dict[str,
 
 
 def test_a_key_learns_its_scopes_plan_policies_and_window(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, mid_minute: VirtualClock
 ) -> None:
-    monkeypatch.setattr("functions.repositories.access.time.time", lambda: 1_900_000_033.5)
     me(world)
     assert me(world, "admin linksRead", retentionDays="30", undoMinutes="0") == {
         "workspaceId": world.workspace_id,
@@ -53,7 +53,7 @@ def test_a_key_learns_its_scopes_plan_policies_and_window(
             "clickRetentionDays": 365,
             "undoMinutes": 0,
         },
-        "window": {"limit": 100, "remaining": 98, "reset": 1_900_000_080},
+        "window": {"limit": 100, "remaining": 98, "reset": MINUTE_END},
     }
 
 

@@ -18,6 +18,7 @@ from tests.conftest import World
 from tests.integration.test_qr import MemoryImages
 from tests.support.api_gateway import Reply, send
 from tests.support.routes import CATCH_ALLS, KEYED
+from tests.support.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -89,7 +90,7 @@ def test_head_needs_the_scope_of_get(world: World) -> None:
     assert reply.status == 403
 
 
-def test_head_counts_as_a_request(world: World) -> None:
+def test_head_counts_as_a_request(world: World, mid_minute: VirtualClock) -> None:
     first, second = (ask(world, "HEAD", "/api/links") for _ in range(2))
 
     left = [int(reply.headers["X-RateLimit-Remaining"]) for reply in (first, second)]
