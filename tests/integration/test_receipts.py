@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import jwt
 import pytest
 
 from functions import container, metrics
+from functions.aws import calls
 from functions.aws.kms import SigningKey
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import new_time_ordered_id
@@ -27,7 +27,8 @@ from functions.repositories.receipts import ReceiptsTable, unsigned_shard
 from functions.services.receipts import ReceiptSigner, receipt_payload, sign_receipts
 from tests.support.api_gateway import Context, send
 from tests.support.erasure import Erasing
-from tests.support.faults import FATAL, RETRYABLE, FaultyClient, Killed
+from tests.support.faults import FaultyClient, attempt, every_fault
+from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.shards import use_two_shards
 
 ISSUER = "https://api.example.com"
@@ -65,17 +66,16 @@ def erased(erasing: Erasing, count: int = 3, **more: Any) -> tuple[str, list[str
     return deletion.id, ids
 
 
-def table(erasing: Erasing) -> ReceiptsTable:
-    return ReceiptsTable(erasing.world.dynamodb, erasing.world.stores.deletions.name)
+def table(erasing: Erasing, dynamodb: Any = None) -> ReceiptsTable:
+    return ReceiptsTable(dynamodb or erasing.world.dynamodb, erasing.world.stores.deletions.name)
 
 
 def signer_of(key: Any, erasing: Erasing, dynamodb: Any = None) -> ReceiptSigner:
-    receipts = ReceiptsTable(dynamodb or erasing.world.dynamodb, table(erasing).name)
-    return ReceiptSigner(key, receipts, ISSUER)
+    return ReceiptSigner(key, table(erasing, dynamodb), ISSUER)
 
 
-def run(erasing: Erasing, signer: ReceiptSigner) -> tuple[int, int]:
-    receipts = table(erasing)
+def run(erasing: Erasing, signer: ReceiptSigner, dynamodb: Any = None) -> tuple[int, int]:
+    receipts = table(erasing, dynamodb)
     deletions = erasing.world.stores.deletions
     return sign_receipts(signer, deletions=deletions, receipts=receipts, limit=100)
 
@@ -199,32 +199,29 @@ def test_no_receipt_is_signed_before_the_last_read_found_nothing(
     assert table(signing).find(world.workspace_id, deletion.id) is not None
 
 
-@pytest.mark.parametrize("fault", [*FATAL, "unavailable", "applied, then timeout"])
-def test_a_worker_killed_at_any_call_leaves_a_receipt_that_the_next_one_signs(
-    signing: Erasing, kms_key: str, services_url: str, fault: str
+def test_a_worker_that_fails_at_any_call_leaves_a_receipt_that_the_next_one_signs(
+    signing: Erasing,
+    kms_key: str,
+    services_url: str,
+    starting_point: StartingPoint,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kms = boto3.client("kms", endpoint_url=services_url)
-    faults = RETRYABLE | FATAL
-    for at in range(12):
-        deletion_id, ids = erased(signing, 1)
-        faulty = FaultyClient(signing.world.dynamodb, faults[fault], at)
-        receipts = ReceiptsTable(faulty, table(signing).name)
-        signer = ReceiptSigner(SigningKey(kms, kms_key), receipts, ISSUER)
-        with suppress(Killed, InternalError):
-            sign_receipts(
-                signer, deletions=signing.world.stores.deletions, receipts=receipts, limit=1_000
-            )
-        calls = len(faulty.calls)
-        run(signing, signer_of(SigningKey(kms, kms_key), signing))
+    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
+    key = SigningKey(boto3.client("kms", endpoint_url=services_url), kms_key)
+    for point in every_fault():
+        deletion_id, ids = starting_point(lambda: erased(signing, 1))
+        faulty = FaultyClient(signing.world.dynamodb)
+        with point.strikes(faulty):
+            attempt(run, signing, signer_of(key, signing, faulty), faulty)
+        run(signing, signer_of(key, signing))
         first = table(signing).find(signing.world.workspace_id, deletion_id)
-        assert first is not None
+        assert first is not None, point
         assert verified(first, key_set())["erasedIds"]["sha256"] == digest_of(ids)
         assert not table(signing).awaits_signature(signing.world.workspace_id, deletion_id)
         # Signed again by a suspended worker: the first signature is kept.
-        signer_of(SigningKey(kms, kms_key), signing).sign(signing.world.deletion(deletion_id))
+        signer_of(key, signing).sign(signing.world.deletion(deletion_id))
         assert table(signing).find(signing.world.workspace_id, deletion_id) == first
-        if at >= calls:
-            break
+    assert point.at > 4
 
 
 class BrokenKey:
@@ -351,7 +348,8 @@ def test_no_changed_byte_of_a_receipt_is_accepted(signing: Erasing) -> None:
     jws = ask(signing, deletion_id)[2]
     keys = key_set()
     verified(jws, keys)
-    for position in range(0, len(jws), 7):
+    # The last character has bits that base64 ignores.
+    for position in range(0, len(jws) - 1, 7):
         if jws[position] == ".":
             continue
         other = "A" if jws[position] != "A" else "B"
