@@ -16,6 +16,10 @@ from functions.repositories.deletion_items import chunk_key, header_item
 from functions.repositories.deletion_reader import DeletionReader
 from functions.repositories.idempotency import IdempotencyTable, transact_once
 
+#: Seconds that chunks outlive their header. DynamoDB removes expired items within days and in any
+#: order, and a header without its ids would be a broken record.
+CHUNKS_LINGER = 7 * 86_400
+
 
 class SlotTaken(Exception):
     """Another request claimed a slot first; ``refused`` has for each claim whether it was taken."""
@@ -76,13 +80,14 @@ class DeletionCreator(DeletionReader):
         """The writes of the ids that do not fit the header; sets ``deletion.id_chunks``."""
         if len(deletion.link_ids) <= deletion_items.INLINE_IDS:
             return []
+        expires = None if deletion.ttl is None else deletion.ttl + CHUNKS_LINGER
         chunks = [
             {
                 "TableName": self.name,
                 "Item": {
                     **chunk_key(deletion, number),
                     "ids": {"B": pack_ids(list(ids))},
-                    **to_item({"ttl": deletion.ttl}),
+                    **to_item({"ttl": expires}),
                 },
             }
             for number, ids in enumerate(runs(deletion.link_ids, deletion_items.CHUNK_IDS))

@@ -23,6 +23,7 @@ from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.repositories.create_runs import CreateRun, CreateRuns
+from functions.repositories.deletion_creator import CHUNKS_LINGER
 from functions.repositories.deletions import DeletionsTable
 from functions.services import erase_links, run_deletion
 from tests.conftest import World, make_world
@@ -253,8 +254,9 @@ def test_a_record_that_deletes_nothing_is_kept_for_a_week(world: World) -> None:
     week_after = int(time_of(deletion.id)) + 7 * 86_400
     assert deletion.state == "complete"
     items = world.own(world.stores.deletions.name)
-    # The header and the chunk of ids.
-    assert [item.get("ttl") for item in items] == [{"N": str(week_after)}] * 2
+    expiry = {item["sk"]["S"]: int(item["ttl"]["N"]) for item in items}
+    # While there is a header, it has its ids.
+    assert expiry == {deletion.id: week_after, "CHUNK#00000": week_after + CHUNKS_LINGER}
 
 
 @pytest.mark.parametrize("mode", ["soft", "erase"])
