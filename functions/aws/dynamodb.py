@@ -12,18 +12,14 @@ from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import Unavailable
 
-#: Keys of one BatchGetItem call (API limit).
+#: Limits of the API: keys of one BatchGetItem call, requests of one BatchWriteItem call, statements
+#: of one BatchExecuteStatement call, actions of one transaction.
 READ_BATCH = 100
+WRITE_BATCH = 25
+STATEMENT_BATCH = 25
+TRANSACTION_ACTIONS = 100
 
 _Decoded = TypeVar("_Decoded")
-
-
-def read_item(client: Any, table: str, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
-    """``GetItem``, strongly consistent; None if there is no such item."""
-    item: dict[str, Any] | None = call(
-        client.get_item, TableName=table, Key=key, ConsistentRead=True, **more
-    ).get("Item")
-    return item
 
 
 def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -42,67 +38,6 @@ def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[s
             raise Unavailable
 
 
-def read_items(
-    client: Any,
-    table: str,
-    names: Iterable[str],
-    *,
-    keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
-    decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
-    attributes: Mapping[str, str] | None = None,
-) -> list[_Decoded]:
-    """The items that exist of these names, decoded, each once; strongly consistent, 100 a call, in
-    parallel; in no order.
-
-    ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
-    ``attributes`` are those to read, by alias; all without it.
-    """
-    more: dict[str, Any] = {}
-    if attributes is not None:
-        more = {
-            "ProjectionExpression": ",".join(attributes),
-            "ExpressionAttributeNames": attributes,
-        }
-
-    def read(batch: Sequence[str]) -> list[_Decoded]:
-        request = {"Keys": keys(batch), "ConsistentRead": True, **more}
-        return decode(item for _, item in batch_get(client, {table: request}))
-
-    # DynamoDB refuses a batch that has a key twice.
-    distinct = list(dict.fromkeys(names))
-    parts = in_parallel(read, list(runs(distinct, READ_BATCH)))
-    return [each for part in parts for each in part]
-
-
-def query(client: Any, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-    """The items of a ``Query``; the next page is read only when its first item is needed."""
-    while True:
-        response = call(client.query, TableName=table, **parameters)
-        yield from response["Items"]
-        if "LastEvaluatedKey" not in response:
-            return
-        parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
-
-
-def create_action(table: str, item: dict[str, Any]) -> dict[str, Any]:
-    """The transaction action that puts an item, refused if there is one with its key."""
-    is_new = "attribute_not_exists(pk)"
-    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": is_new}}
-
-
-def create_item(client: Any, table: str, item: dict[str, Any]) -> dict[str, Any] | None:
-    """``PutItem`` unless there is an item with this key; None if it was put, else that item.
-
-    After a lost response, the retry finds the item that the first attempt put.
-    """
-    put = create_action(table, item)["Put"]
-    try:
-        call(client.put_item, **put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
-    except ConditionFailed as failed:
-        return failed.item
-    return None
-
-
 def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:
     """``TransactWriteItems`` of at most 100 actions; all apply or none.
 
@@ -116,63 +51,83 @@ def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = 
     )
 
 
-def update(
-    client: Any,
-    table: str,
-    key: dict[str, Any],
-    expression: str,
-    *,
-    condition: str,
-    values: dict[str, Any],
-    send: Callable[..., Any] = call,
-) -> dict[str, Any] | None:
-    """``UpdateItem`` on a condition; None if it applied, else the current item ({}: there is none).
-
-    In both expressions ``#name`` stands for the attribute ``name``. After a lost response, the
-    retry may find the item that the first attempt wrote; the caller must recognise it, or ``send``
-    with ``call_at_most_once``.
-    """
-    parameters = update_action(table, key, expression, condition=condition, values=values)["Update"]
-    try:
-        send(client.update_item, **parameters, ReturnValuesOnConditionCheckFailure="ALL_OLD")
-    except ConditionFailed as failed:
-        return failed.item
-    return None
-
-
-def update_action(
-    table: str, key: dict[str, Any], expression: str, *, condition: str, values: dict[str, Any]
-) -> dict[str, Any]:
-    """The action of :func:`update` in a transaction."""
-    names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
-    parameters = {
-        "TableName": table,
-        "Key": key,
-        "UpdateExpression": expression,
-        "ConditionExpression": condition,
-    }
-    if names:
-        parameters["ExpressionAttributeNames"] = names
-    if values:
-        parameters["ExpressionAttributeValues"] = values
-    return {"Update": parameters}
-
-
 class Table:
-    """A table, with the operations of this module. Repositories derive from it."""
+    """A table. Repositories derive from it.
+
+    In the expressions of :meth:`_update_item` and :meth:`_update_action`, ``#name`` stands for the
+    attribute ``name``.
+    """
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
 
+    # -- read -------------------------------------------------------------------------------
+
     def _read_item(self, key: dict[str, Any], **more: Any) -> dict[str, Any] | None:
-        return read_item(self._client, self.name, key, **more)
+        """``GetItem``, strongly consistent; None if there is no such item."""
+        item: dict[str, Any] | None = call(
+            self._client.get_item, TableName=self.name, Key=key, ConsistentRead=True, **more
+        ).get("Item")
+        return item
+
+    def _read_items(
+        self,
+        names: Iterable[str],
+        *,
+        keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
+        decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
+        attributes: Mapping[str, str] | None = None,
+    ) -> list[_Decoded]:
+        """The items that exist of these names, decoded, each once; strongly consistent, 100 a call,
+        in parallel; in no order.
+
+        ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
+        ``attributes`` are those to read, by alias; all without it.
+        """
+        more: dict[str, Any] = {}
+        if attributes is not None:
+            more = {
+                "ProjectionExpression": ",".join(attributes),
+                "ExpressionAttributeNames": attributes,
+            }
+
+        def read(batch: Sequence[str]) -> list[_Decoded]:
+            request = {"Keys": keys(batch), "ConsistentRead": True, **more}
+            return decode(item for _, item in batch_get(self._client, {self.name: request}))
+
+        # DynamoDB refuses a batch that has a key twice.
+        distinct = list(dict.fromkeys(names))
+        parts = in_parallel(read, list(runs(distinct, READ_BATCH)))
+        return [each for part in parts for each in part]
 
     def _query(self, **parameters: Any) -> Iterator[dict[str, Any]]:
-        return query(self._client, self.name, **parameters)
+        """The items of a ``Query``; the next page is read only when its first item is needed."""
+        while True:
+            response = call(self._client.query, TableName=self.name, **parameters)
+            yield from response["Items"]
+            if "LastEvaluatedKey" not in response:
+                return
+            parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    # -- write ------------------------------------------------------------------------------
 
     def _create_item(self, item: dict[str, Any]) -> dict[str, Any] | None:
-        return create_item(self._client, self.name, item)
+        """``PutItem`` unless there is an item with this key; None if it was put, else that item.
+
+        After a lost response, the retry finds the item that the first attempt put.
+        """
+        put = self._create_action(item)["Put"]
+        try:
+            call(self._client.put_item, **put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except ConditionFailed as failed:
+            return failed.item
+        return None
+
+    def _create_action(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The transaction action that puts an item, refused if there is one with its key."""
+        is_new = "attribute_not_exists(pk)"
+        return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": is_new}}
 
     def _update_item(
         self,
@@ -183,6 +138,32 @@ class Table:
         values: dict[str, Any],
         send: Callable[..., Any] = call,
     ) -> dict[str, Any] | None:
-        return update(
-            self._client, self.name, key, expression, condition=condition, values=values, send=send
-        )
+        """``UpdateItem`` on a condition; None if it applied, else the current item ({}: there is
+        none).
+
+        After a lost response, the retry may find the item that the first attempt wrote; the caller
+        must recognise it, or ``send`` with ``call_at_most_once``.
+        """
+        update = self._update_action(key, expression, condition=condition, values=values)["Update"]
+        try:
+            send(self._client.update_item, **update, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except ConditionFailed as failed:
+            return failed.item
+        return None
+
+    def _update_action(
+        self, key: dict[str, Any], expression: str, *, condition: str, values: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The action of :meth:`_update_item` in a transaction."""
+        names = {f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")}
+        update = {
+            "TableName": self.name,
+            "Key": key,
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+        }
+        if names:
+            update["ExpressionAttributeNames"] = names
+        if values:
+            update["ExpressionAttributeValues"] = values
+        return {"Update": update}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import Table, create_action, read_items, transact, update_action
+from functions.aws.dynamodb import Table, transact
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import iso, now_iso
 from functions.domain.errors import RateLimited
@@ -236,8 +236,7 @@ class AccessTable(Table):
             values[":email"] = email
         # A session names no workspace, so its user may have only one.
         member_of_no_other = "attribute_not_exists(pk) OR workspaceId=:workspace"
-        member = update_action(
-            self.name,
+        member = self._update_action(
             primary_key(f"USER#{user_id}", "MEMBER"),
             expression,
             condition=member_of_no_other,
@@ -260,9 +259,7 @@ class AccessTable(Table):
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""
         listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
-        members = read_items(
-            self._client,
-            self.name,
+        members = self._read_items(
             [item["sk"]["S"].partition("#")[2] for item in listed],
             keys=lambda batch: [primary_key(f"USER#{user_id}", "MEMBER") for user_id in batch],
             decode=lambda items: [from_item(item) for item in items],
@@ -291,7 +288,7 @@ class AccessTable(Table):
     def _create(self, *items: dict[str, Any]) -> None:
         """Put new items, all or none."""
         try:
-            transact(self._client, [create_action(self.name, item) for item in items])
+            transact(self._client, [self._create_action(item) for item in items])
         except TransactionCancelled:
             raise AlreadyExists from None
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import Table, create_action, read_items
+from functions.aws.dynamodb import Table
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
 from functions.domain.idempotency import KeyTaken
@@ -101,7 +101,7 @@ class ApiKeysTable(Table):
             primary_key(f"KEY#{digest}", "KEY") | to_item(record),
             primary_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
         )
-        actions = [create_action(self.name, item) for item in items]
+        actions = [self._create_action(item) for item in items]
         if issued is not None:
             actions.append(self._raise_issued(workspace_id, issued))
         try:
@@ -239,10 +239,8 @@ class ApiKeysTable(Table):
     def _read(self, listed: Iterable[tuple[str, str]]) -> list[Any]:
         """The records of these keys, in the same order."""
         digests = dict(listed)
-        found = read_items(
-            self._client,
-            self.name,
-            list(digests.values()),
+        found = self._read_items(
+            digests.values(),
             keys=lambda batch: [primary_key(f"KEY#{digest}", "KEY") for digest in batch],
             decode=lambda items: [from_item(item) for item in items],
         )

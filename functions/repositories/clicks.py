@@ -21,12 +21,9 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, backoff, call
 from functions.aws.codec import from_item, runs, to_item
-from functions.aws.dynamodb import Table
+from functions.aws.dynamodb import WRITE_BATCH, Table
 from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS, shard_of
-
-#: Requests of one BatchWriteItem call (API limit).
-WRITE_BATCH = 25
 
 #: Items per page when a link is purged.
 PAGE = 1_000

@@ -22,7 +22,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import Table, create_action
+from functions.aws.dynamodb import Table
 from functions.domain.clock import now_iso
 from functions.domain.errors import StillRunning, UnlinkError
 from functions.domain.idempotency import IdempotencyKey
@@ -180,7 +180,7 @@ class CreateRuns(Table):
     def made_action(self, run: CreateRun, group: int) -> dict[str, Any]:
         """The transaction action that records that its transaction was applied."""
         # A run that counts as killed must not continue after its successor has checked.
-        return create_action(self.name, self._mark(run, group, made=True))
+        return self._create_action(self._mark(run, group, made=True))
 
     def bar(self, run: CreateRun, group: int) -> bool:
         """Whether this transaction of a run was applied; if not, it is barred from now on."""

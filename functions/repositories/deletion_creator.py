@@ -7,7 +7,6 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import create_action
 from functions.domain.deletion import Deletion
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import pack_ids
@@ -69,7 +68,7 @@ class DeletionCreator(DeletionReader):
         self, deletion: Deletion, *, key: IdempotencyKey | None
     ) -> list[dict[str, Any]]:
         """The transaction actions that create the header and claim the idempotency key."""
-        actions = [create_action(self.name, header_item(deletion))]
+        actions = [self._create_action(header_item(deletion))]
         if key is not None:
             actions.append(
                 self.keys.claim_action(deletion.workspace_id, key, {"deletionId": deletion.id})

@@ -7,7 +7,6 @@ from typing import Any
 
 from functions.aws.calls import call
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
 from functions.domain.deletion import Deletion
@@ -16,7 +15,7 @@ from functions.domain.ids import unpack_ids
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items
 from functions.repositories.deletion_items import chunk_key, read_header
-from functions.repositories.open_index import open_items
+from functions.repositories.open_index import OpenIndex
 
 #: The attributes of a header in a list, by the aliases of an expression.
 _LISTED = {
@@ -78,7 +77,7 @@ def headers_query(
     return query
 
 
-class DeletionReader(Table):
+class DeletionReader(OpenIndex):
     """Reads deletion records; ``name`` is the ``deletions`` table."""
 
     def header(self, workspace_id: str, deletion_id: str) -> Deletion | None:
@@ -174,5 +173,5 @@ class DeletionReader(Table):
 
     def expired_leases(self, *, limit: int) -> list[tuple[str, str]]:
         """``(workspace_id, deletion_id)`` of open deletions whose lease has run out."""
-        items = open_items(self._client, self.name, "OPEN", before=now_iso(), limit=limit)
+        items = self._open_items("OPEN", before=now_iso(), limit=limit)
         return [(item["pk"]["S"], item["sk"]["S"]) for item in items]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import create_action, transact, update_action
+from functions.aws.dynamodb import transact
 from functions.domain.clock import current_deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InternalError, Unavailable
@@ -55,7 +55,7 @@ class DeletionsTable(DeletionCreator):
         item exists and cancels it, so nothing is counted twice.
         """
         key = primary_key(f"{deletion.workspace_id}#{deletion.id}", f"DONE#{positions[0]:05d}")
-        return create_action(self.name, key | to_item({"positions": list(positions)}))
+        return self._create_action(key | to_item({"positions": list(positions)}))
 
     def acquire_lease(self, deletion: Deletion, *, seconds: float) -> bool:
         """Take the lease of an open deletion whose lease has expired or was given up.
@@ -109,8 +109,7 @@ class DeletionsTable(DeletionCreator):
         if deletion.ttl is not None:
             changes += ", #ttl=:ttl"
             values[":ttl"] = {"N": str(deletion.ttl)}
-        header = update_action(
-            self.name,
+        header = self._update_action(
             primary_key(deletion.workspace_id, deletion.id),
             changes,
             condition=not_yet_resolved,

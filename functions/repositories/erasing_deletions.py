@@ -4,9 +4,8 @@ import time
 from typing import Any, NamedTuple
 
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import Table
 from functions.domain.clock import iso, now_iso
-from functions.repositories.open_index import open_items
+from functions.repositories.open_index import OpenIndex
 from functions.repositories.receipts import unsigned_shard
 
 #: Seconds between two writes of an erasure's progress time.
@@ -38,7 +37,7 @@ class Erasing(NamedTuple):
     deletion_id: str
 
 
-class ErasingDeletions(Table):
+class ErasingDeletions(OpenIndex):
     """Reads and closes the headers of erasures; ``name`` is the ``deletions`` table.
 
     With ``sign_receipts`` a completed erasure is left in the index, to be signed.
@@ -82,7 +81,7 @@ class ErasingDeletions(Table):
         """
         return sorted(
             Erasing(item["openSk"]["S"].partition("#")[0], item["pk"]["S"], item["sk"]["S"])
-            for item in open_items(self._client, self.name, "ERASING")
+            for item in self._open_items("ERASING")
         )
 
     def receipt(self, workspace_id: str, deletion_id: str) -> dict[str, Any]:

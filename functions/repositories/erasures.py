@@ -26,7 +26,7 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled, backoff
 from functions.aws.codec import from_item, primary_key, runs, to_item
-from functions.aws.dynamodb import create_action, read_items, transact, update_action
+from functions.aws.dynamodb import transact
 from functions.domain.clock import now_iso
 from functions.domain.errors import Unavailable
 from functions.domain.ids import NO_RESTORE, shard_of
@@ -81,15 +81,13 @@ class ErasuresTable(ErasingDeletions):
             }
         )
         # A link is erased once, by one deletion: ids are never reused.
-        return create_action(self.name, _key(erasure.workspace_id, erasure.link_id) | item)
+        return self._create_action(_key(erasure.workspace_id, erasure.link_id) | item)
 
     # -- read -------------------------------------------------------------------------------
 
     def find(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Erasure]:
         """The erasures of those links that have one, by link id; strongly consistent."""
-        found = read_items(
-            self._client,
-            self.name,
+        found = self._read_items(
             link_ids,
             keys=lambda batch: [_key(workspace_id, link_id) for link_id in batch],
             decode=lambda items: [_erasure(item) for item in items],
@@ -198,8 +196,7 @@ class ErasuresTable(ErasingDeletions):
             still_as_read += f" AND {kind}=:{kind}"
             values[f":{kind}"] = {"N": str(erasure.counts[kind])}
         cursors = ", ".join(f"cursor{number}" for number in range(PARTITIONS))
-        return update_action(
-            self.name,
+        return self._update_action(
             _key(erasure.workspace_id, erasure.link_id),
             f"SET finishedAt=:now REMOVE qrKeys, {cursors}",
             condition=still_as_read,
@@ -227,7 +224,7 @@ class ErasuresTable(ErasingDeletions):
             may_be_added = "attribute_not_exists(verifiedEmptyAt) OR verifiedEmptyAt<=:looked"
             changes = f"SET verifiedEmptyAt=:looked {changes}"
             values[":looked"] = {"S": looked_at}
-        return update_action(self.name, key, changes, condition=may_be_added, values=values)
+        return self._update_action(key, changes, condition=may_be_added, values=values)
 
 
 def _key(workspace_id: str, link_id: str) -> dict[str, Any]:

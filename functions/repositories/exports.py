@@ -14,7 +14,7 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import read_item, update
+from functions.aws.dynamodb import Table
 from functions.aws.s3 import Bucket, code_of
 from functions.domain.errors import InternalError
 from functions.repositories.idempotency import transact_once
@@ -135,12 +135,11 @@ class ExportsBucket(Bucket):
             raise
 
 
-class ExportRecords:
+class ExportRecords(Table):
     """The request and the progress of an export."""
 
     def __init__(self, client: Any, *, clicks: str, links: str) -> None:
-        self._client = client
-        self._clicks = clicks
+        super().__init__(client, clicks)
         self._links = links
 
     def create(
@@ -167,7 +166,7 @@ class ExportRecords:
             },
             {
                 "Put": {
-                    "TableName": self._clicks,
+                    "TableName": self.name,
                     "Item": _key(record["linkId"], record["id"])
                     | to_item(record | {"version": 0, "ttl": ttl}),
                 }
@@ -186,7 +185,7 @@ class ExportRecords:
 
     def get(self, link_id: str, export_id: str) -> dict[str, Any] | None:
         """The record, strongly consistent; None when there is none, or it has expired."""
-        item = read_item(self._client, self._clicks, _key(link_id, export_id))
+        item = self._read_item(_key(link_id, export_id))
         if item is None or int(item["ttl"]["N"]) - LINGERS <= time.time():
             return None
         return from_item(item)
@@ -200,9 +199,7 @@ class ExportRecords:
         changes |= {"version": record["version"] + 1, "change": str(uuid.uuid4())}
         # Of two workers with one message only one continues; an erased record stays erased.
         as_it_was_read = "attribute_exists(pk) AND #version=:read"
-        current = update(
-            self._client,
-            self._clicks,
+        current = self._update_item(
             _key(record["linkId"], record["id"]),
             "SET " + ",".join(f"#{name}=:{name}" for name in changes),
             condition=as_it_was_read,

@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import query, read_item
+from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
 from functions.domain.errors import InternalError
 from functions.domain.link import Link
@@ -23,12 +23,11 @@ from functions.repositories.link_items import IS_LIVE, link_key
 CLICKS_A_CALL = 50
 
 
-class InstallsTable:
+class InstallsTable(Table):
     """Records installs, and finds the clicks that led to them."""
 
     def __init__(self, client: Any, *, clicks: str, links: str) -> None:
-        self._client = client
-        self._clicks = clicks
+        super().__init__(client, clicks)
         self._links = links
 
     def has_click(self, link: Link, click_id: str, clicked_at: str) -> bool:
@@ -36,15 +35,13 @@ class InstallsTable:
         click = {"id": click_id, "linkId": link.id, "clickedAt": clicked_at}
         places = [True] if link.one_partition else [False, True]
         keys = (ClicksTable.key(click, one_partition=place) for place in places)
-        return any(read_item(self._client, self._clicks, key) is not None for key in keys)
+        return any(self._read_item(key) is not None for key in keys)
 
     def last_click(self, link: Link, since: str, until: str) -> str | None:
         """The id of the last click of a person between two moments, strongly consistent."""
 
         def of_partition(partition: int) -> tuple[str, str] | None:
-            newest = query(
-                self._client,
-                self._clicks,
+            newest = self._query(
                 KeyConditionExpression="pk=:pk AND sk BETWEEN :since AND :until",
                 FilterExpression="isBot=:false",
                 ProjectionExpression="clickedAt, id",
@@ -68,7 +65,7 @@ class InstallsTable:
     def get(self, link_id: str, installed_at: str, install_id: str) -> dict[str, Any] | None:
         """An install; None if an erasure of its link removed or detached it."""
         key = primary_key(link_id, f"INSTALL#{installed_at}#{install_id}")
-        item = read_item(self._client, self._clicks, key)
+        item = self._read_item(key)
         return from_item(item) if item else None
 
     def record(
@@ -95,7 +92,7 @@ class InstallsTable:
             },
             {
                 "Put": {
-                    "TableName": self._clicks,
+                    "TableName": self.name,
                     "Item": to_item(
                         {
                             "pk": link_id,
@@ -109,7 +106,7 @@ class InstallsTable:
             {
                 # The condition on the link, in the same transaction, excludes erased links.
                 "Update": {
-                    "TableName": self._clicks,
+                    "TableName": self.name,
                     "Key": primary_key(link_id, f"DAY#{installed_at[:10]}"),
                     "UpdateExpression": "ADD installs :one, #platform :one",
                     "ExpressionAttributeNames": {"#platform": f"install:{install['platform']}"},

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from functions import metrics
 from functions.aws.calls import RETRYABLE, backoff, is_retryable, note_capacity
 from functions.aws.codec import runs, to_item
-from functions.aws.dynamodb import Table, read_items
+from functions.aws.dynamodb import STATEMENT_BATCH, Table
 from functions.aws.fast_json import HOLE, around, quote
 from functions.aws.parallel import in_parallel
 from functions.domain.click_retention import CLICK_RETENTION
@@ -25,9 +25,6 @@ from functions.repositories.link_states import (
     decode_deleted_states,
     decode_states,
 )
-
-#: Statements of one BatchExecuteStatement call (API limit).
-STATEMENT_BATCH = 25
 
 #: The policy attributes of a restored link, in the order of the statement's values.
 RESTORED_POLICIES = ("ttl", "policies", CLICK_RETENTION)
@@ -92,9 +89,7 @@ class LinkBatches(Table):
         decode: Callable[[Iterable[dict[str, Any]]], list[Decoded]],
         attributes: dict[str, str],
     ) -> list[Decoded]:
-        return read_items(
-            self._client,
-            self.name,
+        return self._read_items(
             link_ids,
             keys=lambda batch: _encoded_keys(workspace_id, batch),
             decode=decode,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import Table, transact, update_action
+from functions.aws.dynamodb import Table, transact
 from functions.domain.code_release import CodeRelease
 from functions.repositories.link_items import (
     EXISTS,
@@ -18,9 +18,6 @@ from functions.repositories.link_items import (
     link_key,
 )
 from functions.repositories.link_states import LinkState
-
-#: Actions of one transaction (API limit).
-TRANSACTION_ACTIONS = 100
 
 
 class LinkErasures(Table):
@@ -110,8 +107,7 @@ class LinkErasures(Table):
             return delete_pointer(self.name, code_key(code), link_id, still_ours)
         # What is left says who may use the code, and from when on.
         left = release.left()
-        return update_action(
-            self.name,
+        return self._update_action(
             code_key(code),
             f"SET {', '.join(f'#{name}=:{name}' for name in left)} REMOVE linkId, workspaceId",
             condition=still_ours,

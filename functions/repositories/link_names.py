@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.aws.codec import from_item
-from functions.aws.dynamodb import Table, read_items
+from functions.aws.dynamodb import Table
 from functions.domain import code_release
 from functions.repositories.link_items import (
     code_key,
@@ -37,9 +37,7 @@ class LinkNames(Table):
                 code_of(item) for item in items if not code_release.is_free(item, workspace_id, now)
             ]
 
-        found = read_items(
-            self._client,
-            self.name,
+        found = self._read_items(
             codes,
             keys=_code_keys,
             decode=taken,
@@ -53,9 +51,7 @@ class LinkNames(Table):
         ``workspaceId`` and ``linkId`` of a link, or what :mod:`~functions.domain.code_release`
         leaves of one.
         """
-        found = read_items(
-            self._client,
-            self.name,
+        found = self._read_items(
             codes,
             keys=_code_keys,
             decode=lambda items: [(code_of(item), from_item(item)) for item in items],
@@ -68,9 +64,7 @@ class LinkNames(Table):
         def owners(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
             return [(external_id_of(workspace_id, item), item["linkId"]["S"]) for item in items]
 
-        found = read_items(
-            self._client,
-            self.name,
+        found = self._read_items(
             external_ids,
             keys=lambda batch: [external_id_key(workspace_id, each) for each in batch],
             decode=owners,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
 from functions.aws.codec import to_item
-from functions.aws.dynamodb import Table, read_items, transact
+from functions.aws.dynamodb import Table, transact
 from functions.domain.errors import InternalError
 from functions.domain.link import Link
 from functions.repositories.link_items import (
@@ -85,9 +85,7 @@ class LinksTable(Table):
 
     def get_many(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Link]:
         """Links, live or soft-deleted, by id; strongly consistent."""
-        found = read_items(
-            self._client,
-            self.name,
+        found = self._read_items(
             link_ids,
             keys=lambda batch: [link_key(workspace_id, link_id) for link_id in batch],
             decode=lambda items: [decode_link(item) for item in items],

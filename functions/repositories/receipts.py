@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import primary_key, to_item
-from functions.aws.dynamodb import Table, create_action, transact, update_action
+from functions.aws.dynamodb import transact
 from functions.domain.clock import now_iso
-from functions.repositories.open_index import open_items, open_shard
+from functions.repositories.open_index import OpenIndex, open_shard
 
 #: The partition of the public keys.
 JWKS = "JWKS"
@@ -34,14 +34,14 @@ class Unsigned(NamedTuple):
     since: str
 
 
-class ReceiptsTable(Table):
+class ReceiptsTable(OpenIndex):
     """Reads and stores signatures; ``name`` is the ``deletions`` table."""
 
     def unsigned(self, *, limit: int) -> list[Unsigned]:
         """Receipts to be signed, at most ``limit`` a shard, and the oldest ones of each."""
         return [
             Unsigned(item["pk"]["S"], item["sk"]["S"], item["openSk"]["S"].partition("#")[0])
-            for item in open_items(self._client, self.name, UNSIGNED, limit=limit)
+            for item in self._open_items(UNSIGNED, limit=limit)
         ]
 
     def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:
@@ -64,9 +64,8 @@ class ReceiptsTable(Table):
         )
         still_unsigned = "openPk=:unsigned"
         actions = [
-            create_action(self.name, item),
-            update_action(
-                self.name,
+            self._create_action(item),
+            self._update_action(
                 primary_key(workspace_id, deletion_id),
                 "SET receipt.#signed=:true REMOVE openPk, openSk",
                 condition=still_unsigned,

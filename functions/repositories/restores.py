@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from functions.aws.calls import call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import Table, create_action
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import pack_outcomes, unpack_outcomes
 from functions.repositories.idempotency import IdempotencyTable, transact_once
-from functions.repositories.open_index import open_items, open_shard
+from functions.repositories.open_index import OpenIndex, open_shard
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import RefusalReason, RestoreState
@@ -102,7 +101,7 @@ class Restore:
         }
 
 
-class RestoresTable(Table):
+class RestoresTable(OpenIndex):
     """Creates and updates restores; ``name`` is the ``deletions`` table."""
 
     def __init__(self, client: Any, name: str) -> None:
@@ -136,7 +135,7 @@ class RestoresTable(Table):
             key,
             {"deletionId": restore.deletion_id, "restoreId": restore.id},
         )
-        transact_once(self._client, [create_action(self.name, item)], claim)
+        transact_once(self._client, [self._create_action(item)], claim)
 
     def load(self, workspace_id: str, deletion_id: str, restore_id: str) -> Restore | None:
         """The whole record."""
@@ -162,7 +161,7 @@ class RestoresTable(Table):
     def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores with an expired lease."""
         found = []
-        for item in open_items(self._client, self.name, "RESTORING", before=now_iso(), limit=limit):
+        for item in self._open_items("RESTORING", before=now_iso(), limit=limit):
             workspace_id, _, deletion_id = item["pk"]["S"].rpartition("#")
             restore_id = item["sk"]["S"].removeprefix("RESTORE#")
             found.append((workspace_id, deletion_id, restore_id))

@@ -26,7 +26,7 @@ from typing import Any
 
 from functions.aws.calls import ConditionFailed, call
 from functions.aws.codec import from_item, primary_key, to_item
-from functions.aws.dynamodb import batch_get, query
+from functions.aws.dynamodb import Table, batch_get
 from functions.domain.frequent_values import DayChange
 from functions.domain.link import Link
 from functions.repositories.click_totals import ClickTotals
@@ -79,12 +79,11 @@ class Counted:
         return "manyVisitors" in self.day
 
 
-class RollupsTable:
+class RollupsTable(Table):
     """Counts clicks and installs, and reads the counts."""
 
     def __init__(self, client: Any, *, clicks: str, links: str) -> None:
-        self._client = client
-        self._clicks = clicks
+        super().__init__(client, clicks)
         self._links = links
         self.visitors = VisitorsTable(client, clicks)
         self.totals = ClickTotals(client, links)
@@ -108,7 +107,7 @@ class RollupsTable:
         """
         parameters: dict[str, Any] = {
             self._links: {"Keys": [link_key(workspace_id, link_id)], "ConsistentRead": True},
-            self._clicks: {"Keys": [_day_key(link_id, day)], "ConsistentRead": consistent},
+            self.name: {"Keys": [_day_key(link_id, day)], "ConsistentRead": consistent},
         }
         found = Counted(None, {})
         for table, item in batch_get(self._client, parameters):
@@ -124,7 +123,7 @@ class RollupsTable:
             found.marks |= self._moved_marks(link_id, day, since)
         if names := found.day.get("firstVisits"):
             keys = [_visit_of(link_id, name) for name in names]
-            parameters = {self._clicks: {"Keys": keys, "ConsistentRead": True}}
+            parameters = {self.name: {"Keys": keys, "ConsistentRead": True}}
             found.first_visits = [
                 from_item(item) for _, item in batch_get(self._client, parameters)
             ]
@@ -134,9 +133,7 @@ class RollupsTable:
 
     def _moved_marks(self, link_id: str, day: str, since: str) -> set[str]:
         """The counted clicks of a day that are not before ``since``, as far as they moved out."""
-        items = query(
-            self._client,
-            self._clicks,
+        items = self._query(
             KeyConditionExpression="pk=:link AND sk BETWEEN :since AND :last",
             ExpressionAttributeValues=to_item(
                 {":link": link_id, ":since": f"COUNTED#{day}#{since}", ":last": f"COUNTED#{day}$"}
@@ -149,7 +146,7 @@ class RollupsTable:
         """Copy the counted clicks that a day lists to a separate item; may be repeated."""
         key = _marks_key(link_id, day, found)
         item = key | to_item({"counted": found.day["counted"], "ttl": visit_ttl(day)})
-        call(self._client.put_item, TableName=self._clicks, Item=item)
+        call(self._client.put_item, TableName=self.name, Item=item)
 
     def expect_many_visitors(self, link_id: str, day: str) -> None:
         """Let visitors of the day have separate items; its first visitors stay as they are.
@@ -158,7 +155,7 @@ class RollupsTable:
         """
         call(
             self._client.update_item,
-            TableName=self._clicks,
+            TableName=self.name,
             Key=_day_key(link_id, day),
             UpdateExpression="SET manyVisitors=:true",
             ExpressionAttributeValues={":true": {"BOOL": True}},
@@ -216,7 +213,7 @@ class RollupsTable:
         try:
             call(
                 self._client.update_item,
-                TableName=self._clicks,
+                TableName=self.name,
                 Key=_day_key(link_id, day),
                 UpdateExpression=expression,
                 ConditionExpression=unchanged,
@@ -238,15 +235,13 @@ class RollupsTable:
 
     def remove(self, keys: Sequence[dict[str, Any]]) -> None:
         """Remove what was written for a link that was erased in the meantime."""
-        ClicksTable(self._client, self._clicks).write(delete=keys)
+        ClicksTable(self._client, self.name).write(delete=keys)
 
     # -- read -------------------------------------------------------------------------------
 
     def days(self, link_id: str, first: str, last: str) -> list[dict[str, Any]]:
         """The days with counts from ``first`` to ``last`` (dates, inclusive)."""
-        found = query(
-            self._client,
-            self._clicks,
+        found = self._query(
             KeyConditionExpression="pk=:link AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item(
                 {":link": link_id, ":first": f"DAY#{first}", ":last": f"DAY#{last}"}

@@ -15,16 +15,13 @@ from typing import Any
 
 from functions.aws.calls import RETRYABLE, backoff, call
 from functions.aws.codec import runs
-from functions.aws.dynamodb import Table, batch_get
+from functions.aws.dynamodb import READ_BATCH, STATEMENT_BATCH, Table, batch_get
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.ids import shard_of
 
 #: Days that a visitor item is kept, for clicks that are counted late. A stream keeps its records
 #: for one day, the failures bucket for 14.
 VISIT_DAYS = 20
-
-#: Statements of one BatchExecuteStatement call, keys of one BatchGetItem call (API limits).
-STATEMENT_BATCH, READ_BATCH = 25, 100
 
 
 class VisitorsTable(Table):

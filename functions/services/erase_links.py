@@ -8,6 +8,7 @@ from typing import Any
 
 from functions import metrics
 from functions.aws.calls import TransactionCancelled, backoff
+from functions.aws.dynamodb import TRANSACTION_ACTIONS
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline
 from functions.domain.deletion import Deletion, release_of_codes
@@ -15,7 +16,6 @@ from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
 from functions.powertools import Logger
 from functions.repositories.erasures import Erasure
-from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.link_states import LinkState
 from functions.services.deletion import Stores
 

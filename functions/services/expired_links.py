@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
+from functions.aws.dynamodb import TRANSACTION_ACTIONS
 from functions.aws.events import EventBus
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso
@@ -20,7 +21,6 @@ from functions.repositories.clicks import ClicksTable
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import Erasure, ErasuresTable
 from functions.repositories.exports import ExportsBucket
-from functions.repositories.link_erasures import TRANSACTION_ACTIONS
 from functions.repositories.links import LinksTable
 from functions.repositories.qr_cache import Images
 from functions.services.purge_message import Removed

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.aws.codec import runs
+from functions.aws.dynamodb import WRITE_BATCH
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, now_iso
 from functions.domain.errors import UnlinkError
 from functions.powertools import Logger
-from functions.repositories.clicks import OWN_PARTITION, WRITE_BATCH, partitions_of
+from functions.repositories.clicks import OWN_PARTITION, partitions_of
 from functions.repositories.erasing_deletions import DeletionHeader
 from functions.repositories.erasures import Erasure
 from functions.repositories.exports import RECORD, objects_of

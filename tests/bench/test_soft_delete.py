@@ -13,9 +13,8 @@ from bench.implementations import Transactions, Unlink, UpdateLoop
 from bench.simulated import Simulation, link_ids, link_item
 from bench.soft_delete import measure
 from functions.aws import calls
-from functions.aws.dynamodb import READ_BATCH
+from functions.aws.dynamodb import READ_BATCH, STATEMENT_BATCH
 from functions.domain.outcomes import Outcome
-from functions.repositories.link_batches import STATEMENT_BATCH
 from tests.conftest import forget_caches
 
 

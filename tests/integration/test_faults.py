@@ -182,8 +182,8 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     assert hanging[0] <= clock.passed < timeout
     faulty.fault = None
     assert status == 202
-    # One of the first slice's two batches hung, and no other slice was started.
-    assert len(body["deletedIds"]) == link_batches.STATEMENT_BATCH
+    # One of the first slice's two batches of five hung, and no other slice was started.
+    assert len(body["deletedIds"]) == 5
     assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
     assert len(world.queue.messages) == 1
     _recover(world, monkeypatch, hours=1)
