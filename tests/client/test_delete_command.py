@@ -454,6 +454,8 @@ def test_undo_restores_the_links_of_the_last_delete(service: FakeUnlink, unlinkc
     first, second = service.add(2)
     unlinkctl("delete", first, "--yes")
     unlinkctl("delete", second, "--yes")
+    # Refused, so there is nothing of it to undo.
+    assert unlinkctl("delete", second, "--yes").code == 4
     ran = unlinkctl("undo")
     assert (ran.code, ran.out) == (0, "Restored 1 link.\n")
     assert list(service.links) == [second]

@@ -197,10 +197,12 @@ class Jobs(State):
         return None if row is None else row[0]
 
     def last(self) -> Job | None:
-        """The newest job that deleted softly."""
+        """The newest job that deleted softly, or that may have."""
         with self.explained():
             row = self.database.execute(
                 "SELECT id FROM jobs WHERE url = ? AND workspace = ? AND mode = 'soft' "
+                "AND (finished IS NULL OR EXISTS "
+                "(SELECT 1 FROM chunks WHERE job = id AND deletion IS NOT NULL)) "
                 "ORDER BY created DESC LIMIT 1",
                 self._workspace,
             ).fetchone()
