@@ -139,6 +139,8 @@ def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unli
         (("delete",), 2),
         (("delete", "x", "--tag", "y", "--yes"), 2),
         (("delete", "--resume", "--tag", "y", "--yes"), 2),
+        (("delete", "--resume", "--dry-run"), 2),
+        (("delete", "--resume", "--erase"), 2),
         (("plan",), 2),
         (("delete", "no way", "--yes"), 2),
         (("delete", "--created-before", "yesterday", "--yes"), 2),
@@ -377,6 +379,43 @@ def test_the_same_command_continues_too(service: FakeUnlink, unlinkctl: Run) -> 
     ran = unlinkctl("delete", *ids, "--yes")
     assert (ran.code, ran.out) == (0, "Moved 2 links to the trash.\n")
     assert set(service.deleted.values()) == {1}
+
+
+def test_a_delete_with_an_export_does_not_continue_one_without(
+    service: FakeUnlink, unlinkctl: Run
+) -> None:
+    ids = service.add(2)
+    service.before = lambda request: (
+        (503, hoko("Service temporarily unavailable"), {}) if request.deletes else None
+    )
+    assert unlinkctl("delete", *ids, "--erase", "--yes").code == 75
+    service.before = lambda _: None
+    assert unlinkctl("delete", *ids, "--erase", "--export", "--yes").code == 0
+    assert service.delete_requests[-1].body["export"] is True
+
+
+def test_a_plan_that_was_sent_without_an_export_is_not_continued_with_one(
+    service: FakeUnlink, unlinkctl: Run, plan: Path
+) -> None:
+    service.after = cut_deletes
+    assert unlinkctl("apply", str(plan), "--yes").code == 75
+    sent = len(service.delete_requests)
+    ran = unlinkctl("apply", str(plan), "--export", "--yes")
+    assert ran.code == 2
+    assert "This plan was sent before without --export." in ran.err
+    assert len(service.delete_requests) == sent
+
+
+def test_a_plan_that_was_sent_elsewhere_with_another_reason_is_not_resumed(
+    service: FakeUnlink, unlinkctl: Run, plan: Path
+) -> None:
+    service.before = lambda request: (
+        (422, hoko("Idempotency-Key was used with a different request"), {})
+        if request.deletes
+        else None
+    )
+    assert unlinkctl("apply", str(plan), "--yes").code == 1
+    assert "There is no interrupted delete" in unlinkctl("delete", "--resume").err
 
 
 def test_a_finished_delete_can_be_requested_again(service: FakeUnlink, unlinkctl: Run) -> None:

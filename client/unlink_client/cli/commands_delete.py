@@ -51,12 +51,15 @@ def delete(
     erase: Erase = False,
     reason: Reason = None,
     export: Export = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")
+    ] = False,
     yes: Yes = False,
     confirm_count: Confirm = None,
     wait: Wait = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted delete (ID: which).")
+        bool,
+        typer.Option("--resume", help="Continue an interrupted delete; with several, give its ID."),
     ] = False,
     output: Format = RecordOutput.TABLE,
 ) -> None:
@@ -68,12 +71,17 @@ def delete(
 
     unlinkctl list --expired -o ids | unlinkctl delete - --yes
 
-    If it was interrupted or killed, run the same command again, or use --resume: it continues.
+    If it was interrupted or killed, run the same command again, or use --resume. It continues.
     """
     how = How(erase, reason, export, yes, confirm_count, wait, output)
     given = [bool(targets) and not resume, bool(conditions), resume]
     if sum(given) != 1:
         raise CommandError("Give ids, or filters, or --resume: one of them", code=USAGE)
+    if resume and (dry_run or erase or reason or export or confirm_count is not None):
+        raise CommandError(
+            "--resume continues a delete as it was requested: it takes only --wait and -o",
+            code=USAGE,
+        )
     if how.asks and not dry_run and not resume:
         require_terminal()
     with connected(context) as unlink:
@@ -111,7 +119,8 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
         return
     with Jobs.of(unlink) as jobs:
         digest = digest_of(mode, ids)
-        before = jobs.unfinished(digest=digest)
+        # Without the export that was asked for, the other delete is not this one.
+        before = [each for each in jobs.unfinished(digest=digest) if each.export is how.export]
         if before:
             job = before[0]
             done = sum(chunk.done for chunk in job.chunks)

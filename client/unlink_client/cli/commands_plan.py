@@ -107,6 +107,12 @@ def apply(
         digest = digest_of(saved_plan.mode, [saved_plan.token])
         before = jobs.unfinished(digest=digest)
         if before:
+            if before[0].export is not how.export:
+                raise CommandError(
+                    f"This plan was sent before {'without' if how.export else 'with'} --export.",
+                    code=USAGE,
+                    hint="Nothing was sent. Give the same options to continue, or make a new plan.",
+                )
             say("Going on with this plan, which was sent before.")
             finish(unlink, jobs, before[0], how)
             return

@@ -14,6 +14,7 @@ from unlink_client.errors import (
     DeletionFailed,
     InvalidIds,
     InvalidRequest,
+    KeyReused,
     MissingScopes,
     PlanIsInvalid,
     PlanIsStale,
@@ -59,7 +60,7 @@ def run_job(unlink: Unlink, jobs: Jobs, job: Job, *, until_complete: bool) -> En
     """
     try:
         return _Run(unlink, jobs, job.id, until_complete=until_complete).all()
-    except (PlanIsStale, PlanIsInvalid):
+    except (PlanIsStale, PlanIsInvalid, KeyReused):
         jobs.forget(job.id)
         raise
     except DeletionFailed:
