@@ -53,6 +53,15 @@ ME: dict[str, Any] = {
     "window": None,
 }
 
+#: What a link in the trash has besides the fields of a link.
+_TRASHED = {
+    "deletedAt": DELETION["createdAt"],
+    "deletionId": DELETION["id"],
+    "deletedBy": DELETION["actor"],
+    "reason": None,
+    "restorableUntil": None,
+}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -143,19 +152,14 @@ class FakeUnlink:
 
     def _route(self, request: Request) -> Reply:
         path = request.path
+        if request.method == "GET" and path in ("/api/links", "/api/deletions", "/api/trash"):
+            return self._page(request)
         if path == "/api/links":
-            return self._list(request) if request.method == "GET" else self._create(request)
+            return self._create(request)
         if match := re.fullmatch("/api/links/([^/]+)", path):
             return self._link(match[1])
         if path == "/api/deletions":
-            if request.method == "POST":
-                return self._delete(request.body)
-            newest = list(reversed(self.deletions.values()))
-            summaries = [
-                {name: value for name, value in each.items() if name != "results"}
-                for each in newest[: int(request.query.get("limit", "50"))]
-            ]
-            return 200, {"deletions": summaries, "nextCursor": None}, {}
+            return self._delete(request.body)
         if match := re.fullmatch("/api/deletions/([^/]+)(/restore)?", path):
             if match[1] not in self.deletions:
                 return 404, hoko("Deletion not found"), {}
@@ -183,18 +187,17 @@ class FakeUnlink:
 
         return [link for link in reversed(self.links.values()) if matches(link)]
 
-    def _list(self, request: Request) -> Reply:
-        found = self._matching(request.query)
+    def _page(self, request: Request) -> Reply:
+        name, found = "links", self._matching(request.query)
+        if request.path == "/api/deletions":
+            name, found = "deletions", list(reversed(self.deletions.values()))
+            found = [{key: each[key] for key in each if key != "results"} for each in found]
+        elif request.path == "/api/trash":
+            found = [each | _TRASHED for each in self.trash.values()]
         start = int(request.query.get("cursor", "0"))
         end = start + int(request.query.get("limit", "50"))
-        return (
-            200,
-            {
-                "links": found[start:end],
-                "nextCursor": str(end) if end < len(found) else None,
-            },
-            {},
-        )
+        cursor = str(end) if end < len(found) else None
+        return 200, {name: found[start:end], "nextCursor": cursor}, {}
 
     def _create(self, request: Request) -> Reply:
         many = request.body if isinstance(request.body, list) else [request.body]

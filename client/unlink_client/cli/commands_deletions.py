@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError, som
 from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs
+from unlink_client.cli.listing import Limit, write_list
 from unlink_client.cli.output import (
     RecordOutput,
     name_of,
@@ -33,9 +34,7 @@ from unlink_client.models import RestoredLinks
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
 
-_ROWS = 20
 _RESULT_ROWS = 20
-_WATCH_SECONDS = 2.0
 #: A receipt is signed within a minute or two.
 _SIGNING_SECONDS = 300.0
 
@@ -61,7 +60,7 @@ class DeletionMode(StrEnum):
 def deletions(
     context: typer.Context,
     deletion: Annotated[
-        str | None, typer.Argument(help="One deletion; all of them unless given.", metavar="[ID]")
+        str | None, typer.Argument(help="One deletion; all of them unless given.", metavar="ID")
     ] = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is complete.")] = False,
@@ -69,7 +68,7 @@ def deletions(
     receipt: Annotated[
         bool, typer.Option("--receipt", help="Print the signed receipt; see `verify`.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
+    limit: Limit = None,
     state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
     mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or permanently.")] = None,
     actor: Annotated[str | None, typer.Option(help="By this key or user.")] = None,
@@ -93,21 +92,25 @@ def deletions(
         raise CommandError("--wait, --watch and --receipt need the id of a deletion", code=USAGE)
     with connected(context) as unlink:
         if deletion is None:
-            found_all = unlink.deletions(
-                page_size=min(limit, 100),
-                state=state.value if state else None,
-                mode=mode.value if mode else None,
-                actor=actor,
-                created_after=created_after,
-                created_before=created_before,
+            write_list(
+                lambda size: unlink.deletions(
+                    page_size=size,
+                    state=state.value if state else None,
+                    mode=mode.value if mode else None,
+                    actor=actor,
+                    created_after=created_after,
+                    created_before=created_before,
+                ),
+                write_deletions,
+                output,
+                limit=limit,
+                largest_page=100,
+                none="No deletions.",
             )
-            count = write_deletions(islice(found_all, limit), output)
-            if count == 0 and output is RecordOutput.TABLE:
-                say("No deletions.")
             return
         found = unlink.deletion(deletion)
         if watch:
-            found = _watched(found)
+            found = found.wait(on_progress=_say_changes())
         elif wait:
             found = _waited(found)
         if receipt:
@@ -139,9 +142,11 @@ def _waited(found: Deletion) -> Deletion:
         return found.wait(on_progress=show)
 
 
-def _watched(found: Deletion) -> Deletion:
+def _say_changes() -> Callable[[Deletion], None]:
     shown = ""
-    while True:
+
+    def show(found: Deletion) -> None:
+        nonlocal shown
         counts = found.counts
         now = (
             f"{found.state}: {counts.deleted:,} of {counts.requested:,} deleted, "
@@ -150,10 +155,8 @@ def _watched(found: Deletion) -> Deletion:
         if now != shown:
             say(now)
             shown = now
-        if not found.is_open:
-            return found
-        time.sleep(_WATCH_SECONDS)
-        found = found.refresh()
+
+    return show
 
 
 def _write(found: Deletion, output: RecordOutput) -> None:
@@ -213,7 +216,7 @@ def _removed(found: Deletion) -> str:
 def trash(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.", metavar="N")] = _ROWS,
+    limit: Limit = None,
     actor: Annotated[str | None, typer.Option(help="Deleted by this key or user.")] = None,
     deleted_after: Annotated[
         Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted after this time.")
@@ -228,14 +231,19 @@ def trash(
     unlinkctl trash --deleted-before 30d -o ids | unlinkctl delete - --erase
     """
     with connected(context) as unlink:
-        found = unlink.trash(
-            page_size=min(limit, 100),
-            actor=actor,
-            deleted_after=deleted_after,
-            deleted_before=deleted_before,
+        write_list(
+            lambda size: unlink.trash(
+                page_size=size,
+                actor=actor,
+                deleted_after=deleted_after,
+                deleted_before=deleted_before,
+            ),
+            write_trash,
+            output,
+            limit=limit,
+            largest_page=100,
+            none="The trash is empty.",
         )
-        if write_trash(islice(found, limit), output) == 0 and output is RecordOutput.TABLE:
-            say("The trash is empty.")
 
 
 def restore(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import urllib.request
 from http.client import HTTPException, HTTPResponse
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -13,15 +12,13 @@ import typer
 
 from unlink_client.cli.exits import USAGE, CommandError
 from unlink_client.cli.filter_options import parse_moment, with_filters
+from unlink_client.cli.listing import Limit, write_list
 from unlink_client.cli.output import Output, write_line, write_links
 from unlink_client.cli.session import connected
 from unlink_client.cli.settings import private_file, writing
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.filters import FilterArgs
 from unlink_client.models import NewLink
-
-#: Rows of a table by default.
-_TABLE_ROWS = 50
 
 
 @with_filters
@@ -30,9 +27,7 @@ def list_links(
     *,
     conditions: FilterArgs,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most this many; a table shows 50 unless given.")
-    ] = None,
+    limit: Limit = None,
 ) -> None:
     """List links, newest first.
 
@@ -42,15 +37,15 @@ def list_links(
 
     unlinkctl list --expired -o ids | unlinkctl delete -
     """
-    maximum = limit or (_TABLE_ROWS if output is Output.TABLE else None)
     with connected(context) as unlink:
-        size = 1_000 if maximum is None else min(1_000, maximum + 1)
-        links = unlink.links(page_size=size, **conditions)
-        count = write_links(islice(links, maximum), output)
-        if maximum is not None and limit is None and next(links, None) is not None:
-            say(f"The first {count} links; --limit or another format (-o csv) shows more.")
-        elif count == 0 and output is Output.TABLE:
-            say("No links.")
+        write_list(
+            lambda size: unlink.links(page_size=size, **conditions),
+            write_links,
+            output,
+            limit=limit,
+            largest_page=1_000,
+            none="No links.",
+        )
 
 
 def create(

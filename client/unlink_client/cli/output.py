@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -253,5 +254,4 @@ def _print(console: Console, table: Table) -> None:
         return
     with console.capture() as capture:
         console.print(table)
-    for line in capture.get().splitlines():
-        write_line(line.rstrip())
+    sys.stdout.write(re.sub(r" +$", "", capture.get(), flags=re.MULTILINE))
