@@ -111,8 +111,8 @@ class Api:
             window = count_request(caller)
             if window is not None:
                 headers |= rate_headers(window, caller.plan)
-            if route.scopes and caller.scopes.isdisjoint(route.scopes):
-                caller.require(route.scopes[0])
+            if len(route.scopes) == 1:
+                caller.require(*route.scopes)
             request = Request(
                 caller,
                 event,

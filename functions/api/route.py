@@ -53,7 +53,7 @@ class Route:
 
     method: str
     resource: str
-    #: One of them is needed.
+    #: Of several, one is needed: the endpoint and the replay check which.
     scopes: tuple[str, ...]
     query: Mapping[str, Parameter]
     endpoint: Endpoint[Any]
@@ -101,9 +101,9 @@ class Routes:
         """Register an endpoint. Its name and docstring are those of the operation in the document.
 
         ``resource`` is the path as API Gateway has it (``/api/links/{id}``). ``scope`` is what it
-        needs; of several the body decides, and the endpoint checks with ``require``. ``query`` has
-        the query parameters that it takes. Every POST and DELETE has a ``replay``, and no other
-        method.
+        needs. Of several it needs one: the endpoint and the replay check with ``require`` which.
+        ``query`` has the query parameters that it takes. Every POST and DELETE has a ``replay``,
+        and no other method.
         """
         if (method in ("POST", "DELETE")) is (replay is None):
             raise ValueError(f"{method} {resource}: POST and DELETE need a replay, no other does")

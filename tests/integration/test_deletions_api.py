@@ -324,6 +324,7 @@ def test_a_permanent_error_names_the_accepted_deletion(
         ("soft", "linksErase", "linksWrite"),
         ("erase", "linksWrite", "linksErase"),
         ("soft", "linksRead admin", "linksWrite"),
+        ("erase", "linksRead admin", "linksErase"),
     ],
 )
 def test_the_mode_decides_which_scope_is_needed(

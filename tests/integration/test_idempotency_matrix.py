@@ -805,11 +805,17 @@ def test_a_running_restore_is_a_conflict_until_it_is_complete(scene: Scene) -> N
 
 
 @pytest.mark.parametrize(
-    ("scopes", "missing"),
-    [("linksWrite", "linksErase"), ("linksRead admin", "linksWrite")],
+    ("make", "scopes", "missing"),
+    [
+        (erasure_by_ids, "linksWrite", "linksErase"),
+        (erasure_by_ids, "linksRead admin", "linksErase"),
+        (restore, "linksWrite", "linksRestore"),
+    ],
 )
-def test_a_key_does_not_bypass_a_scope(scene: Scene, scopes: str, missing: str) -> None:
-    case = erasure_by_ids(scene)
+def test_a_key_does_not_bypass_a_scope(
+    scene: Scene, make: Callable[[Scene], Case], scopes: str, missing: str
+) -> None:
+    case = make(scene)
     ask_first(scene, case)
     refused = {
         "error": {"en": "Missing required scopes", "ar": "الصلاحيات المطلوبة مفقودة"},

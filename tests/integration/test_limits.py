@@ -232,12 +232,15 @@ def test_exactly_the_missing_scopes_are_named_and_nothing_is_read(
 ) -> None:
     """`admin` implies no other scope."""
     [link] = world.create(1)
+    erasure = {"ids": [link], "mode": "erase"}
     for module, route, more, needed in (
         (links, "GET /api/links", {}, "linksRead"),
         (links, "POST /api/links", {"body": {"originalUrl": "https://a.example/"}}, "linksWrite"),
         (deletions, "DELETE /api/links", {"body": [link]}, "linksWrite"),
         (deletions, "DELETE /api/links/{id}", {"at": link}, "linksErase"),
         (deletions, "POST /api/links/bulk-delete", {"body": {"ids": [link]}}, "linksErase"),
+        (deletions, "POST /api/deletions", {"body": {"ids": [link]}}, "linksWrite"),
+        (deletions, "POST /api/deletions", {"body": erasure}, "linksErase"),
     ):
         if needed == scope:
             continue

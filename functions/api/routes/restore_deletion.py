@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from functions import service_stores
+from functions.api.caller import Caller
 from functions.api.deletion_request import (
     REASON,
     deletion_request,
@@ -34,6 +35,7 @@ def _restore_again(
 ) -> Response[RestoredLinks | PendingRestore]:
     from functions.services.restore import restored_of
 
+    _undo_minutes(request.caller)
     ids, malformed = sort_ids(request.members("ids", "reason").get("ids", []))
     stores = service_stores.restore_stores()
     done = restored_of(record, ids, request.caller.workspace_id, stores)
@@ -66,6 +68,7 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
     from functions.services.restore import restore
 
     caller = request.caller
+    undo_minutes = _undo_minutes(caller)
     deletion_id = parse_link_id(request.path["id"])
     if deletion_id is None:
         raise DeletionNotFound
@@ -82,9 +85,19 @@ def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestor
             deletion_request(request, reason), policies=caller.policies.restore_record()
         ),
         stores=service_stores.restore_stores(),
-        undo_minutes=None if "linksRestore" in caller.scopes else caller.policies.undo_minutes,
+        undo_minutes=undo_minutes,
     )
     return _links_restored(request, done, malformed)
+
+
+def _undo_minutes(caller: Caller) -> int | None:
+    """For how many minutes the caller may undo its own deletes; None if it may restore any.
+
+    Raises ``MissingScopes``.
+    """
+    if "linksUndo" not in caller.scopes:
+        caller.require("linksRestore")
+    return None if "linksRestore" in caller.scopes else caller.policies.undo_minutes
 
 
 def _links_restored(
