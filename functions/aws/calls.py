@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -61,6 +61,8 @@ BACKOFF_CAP = 2.0
 _METERED = frozenset({"TableName", "RequestItems", "TransactItems"})
 
 _READS = frozenset({"get_item", "query", "batch_get_item"})
+
+_Batch = TypeVar("_Batch")
 
 
 class ConditionFailed(Exception):
@@ -115,6 +117,19 @@ def backoff(attempt: int, until: Deadline | None = None) -> bool:
         return False
     time.sleep(pause)
     return True
+
+
+def until_done(send: Callable[[_Batch], _Batch], batch: _Batch) -> None:
+    """Call ``send`` with a batch, then with what it returns as left, until nothing is left.
+
+    Raises ``Unavailable`` if that is not so at the current deadline.
+    """
+    attempt = 0
+    while batch:
+        batch = send(batch)
+        attempt += 1
+        if batch and not backoff(attempt):
+            raise Unavailable
 
 
 def call(operation: Callable[..., Any], **parameters: Any) -> Any:

@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from functions.aws.calls import ConditionFailed, backoff, call
+from functions.aws.calls import ConditionFailed, call, until_done
 from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
-from functions.domain.errors import Unavailable
 
 #: Limits of the API: keys of one BatchGetItem call, requests of one BatchWriteItem call, statements
 #: of one BatchExecuteStatement call, actions of one transaction.
@@ -22,20 +21,21 @@ TRANSACTION_ACTIONS = 100
 _Decoded = TypeVar("_Decoded")
 
 
-def batch_get(client: Any, wanted: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def batch_get(client: Any, wanted: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """``BatchGetItem`` of at most 100 keys: (table, item) of each that is there.
 
     ``wanted`` has keys and options by table. Raises ``Unavailable`` when some stay unread.
     """
-    attempt = 0
-    while wanted:
-        response = call(client.batch_get_item, RequestItems=wanted)
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def read(keys: dict[str, Any]) -> dict[str, Any]:
+        response = call(client.batch_get_item, RequestItems=keys)
         for table, items in response["Responses"].items():
-            yield from ((table, item) for item in items)
-        wanted = response.get("UnprocessedKeys") or {}
-        attempt += 1
-        if wanted and not backoff(attempt):
-            raise Unavailable
+            found.extend((table, item) for item in items)
+        return response.get("UnprocessedKeys") or {}
+
+    until_done(read, wanted)
+    return found
 
 
 def transact(client: Any, actions: list[dict[str, Any]], *, token: str | None = None) -> None:

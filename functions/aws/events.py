@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.aws.calls import backoff, call
+from functions.aws.calls import call, until_done
 from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
-from functions.domain.errors import Unavailable
 
 #: Entries of one PutEvents call (API limit).
 EVENTS_BATCH = 10
@@ -29,9 +28,6 @@ class EventBus:
 
     def put(self, events: Sequence[Event]) -> None:
         """Send ``(detail type, detail)`` pairs, ten a call; raises ``Unavailable``."""
-        in_parallel(self._put_batch, list(runs(events, EVENTS_BATCH)))
-
-    def _put_batch(self, events: Sequence[Event]) -> None:
         entries = [
             {
                 "EventBusName": self.name,
@@ -41,16 +37,13 @@ class EventBus:
             }
             for kind, detail in events
         ]
-        attempt = 0
-        while True:
-            response = call(self._client.put_events, Entries=entries)
-            entries = [
-                entry
-                for entry, result in zip(entries, response["Entries"], strict=True)
-                if "ErrorCode" in result
-            ]
-            if not entries:
-                return
-            attempt += 1
-            if not backoff(attempt):
-                raise Unavailable
+        in_parallel(lambda some: until_done(self._put, some), list(runs(entries, EVENTS_BATCH)))
+
+    def _put(self, entries: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
+        """Send these entries; returns those that failed."""
+        response = call(self._client.put_events, Entries=entries)
+        return [
+            entry
+            for entry, result in zip(entries, response["Entries"], strict=True)
+            if "ErrorCode" in result
+        ]

@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.aws.calls import RETRYABLE, backoff, call
-from functions.domain.errors import InternalError, Unavailable, UnlinkError
+from functions.aws.calls import RETRYABLE, call, until_done
+from functions.aws.codec import runs
+from functions.domain.errors import InternalError, UnlinkError
 
 #: Keys of one DeleteObjects call (API limit).
 DELETE_BATCH = 1_000
@@ -63,23 +64,20 @@ class Bucket:
         A missing object counts as deleted. Raises ``Unavailable`` or ``InternalError`` if an object
         may still exist.
         """
-        waiting = list(keys)
-        attempt = 0
-        while waiting:
-            batch, waiting = waiting[:DELETE_BATCH], waiting[DELETE_BATCH:]
-            response = call(
-                self._client.delete_objects,
-                Bucket=self.name,
-                Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
-            )
-            errors = response.get("Errors", [])
-            if refused := [each for each in errors if each.get("Code") not in _RETRYABLE]:
-                raise InternalError(f"S3 refused to delete an object: {refused[0].get('Code')}")
-            if errors:
-                waiting += [each["Key"] for each in errors]
-                attempt += 1
-                if not backoff(attempt):
-                    raise Unavailable
+        for batch in runs(keys, DELETE_BATCH):
+            until_done(self._remove, batch)
+
+    def _remove(self, keys: Sequence[str]) -> Sequence[str]:
+        """Delete these objects; returns those that may still exist."""
+        response = call(
+            self._client.delete_objects,
+            Bucket=self.name,
+            Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+        )
+        errors = response.get("Errors", [])
+        if refused := [each for each in errors if each.get("Code") not in _RETRYABLE]:
+            raise InternalError(f"S3 refused to delete an object: {refused[0].get('Code')}")
+        return [each["Key"] for each in errors]
 
 
 def code_of(error: UnlinkError) -> str:

@@ -19,10 +19,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, backoff, call
+from functions.aws.calls import ConditionFailed, call, until_done
 from functions.aws.codec import from_item, runs, to_item
 from functions.aws.dynamodb import WRITE_BATCH, Table
-from functions.domain.errors import Unavailable
 from functions.domain.ids import SHARDS, shard_of
 
 #: Items per page when a link is purged.
@@ -130,14 +129,12 @@ class ClicksTable(Table):
             {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in delete
         ]
         for batch in runs(requests, WRITE_BATCH):
-            remaining = list(batch)
-            attempt = 0
-            while remaining:
-                response = call(self._client.batch_write_item, RequestItems={self.name: remaining})
-                remaining = response.get("UnprocessedItems", {}).get(self.name, [])
-                attempt += 1
-                if remaining and not backoff(attempt):
-                    raise Unavailable
+            until_done(self._write, batch)
+
+    def _write(self, requests: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        response = call(self._client.batch_write_item, RequestItems={self.name: requests})
+        unprocessed: list[dict[str, Any]] = response.get("UnprocessedItems", {}).get(self.name, [])
+        return unprocessed
 
 
 def partitions_of(*, one_partition: bool) -> range:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.aws.calls import RETRYABLE, backoff, call
+from functions.aws.calls import RETRYABLE, call, until_done
 from functions.aws.codec import runs
 from functions.aws.dynamodb import READ_BATCH, STATEMENT_BATCH, Table, batch_get
-from functions.domain.errors import InternalError, Unavailable
+from functions.domain.errors import InternalError
 from functions.domain.ids import shard_of
 
 #: Days that a visitor item is kept, for clicks that are counted late. A stream keeps its records
@@ -55,33 +55,31 @@ class VisitorsTable(Table):
         statement = f"INSERT INTO \"{self.name}\" VALUE {{'pk':?,'sk':?,'first':?,'ttl':?}}"
         ttl = {"N": str(visit_ttl(day))}
 
-        def insert(visitor: str) -> dict[str, Any]:
+        known: list[str] = []
+
+        def insertion(visitor: str) -> dict[str, Any]:
             key = self.key(link_id, day, visitor)
             parameters = [key["pk"], key["sk"], {"S": claims[visitor]}, ttl]
             return {"Statement": statement, "Parameters": parameters}
 
-        known: list[str] = []
+        def insert(visitors: Sequence[str]) -> Sequence[str]:
+            responses = call(
+                self._client.batch_execute_statement,
+                Statements=[insertion(visitor) for visitor in visitors],
+            )["Responses"]
+            again = []
+            for visitor, response in zip(visitors, responses, strict=True):
+                code = response.get("Error", {}).get("Code")
+                if code == "DuplicateItem":
+                    known.append(visitor)
+                elif code in RETRYABLE:
+                    again.append(visitor)
+                elif code is not None:
+                    raise InternalError
+            return again
+
         for some in runs(list(claims), STATEMENT_BATCH):
-            remaining: Sequence[str] = some
-            attempt = 0
-            while remaining:
-                responses = call(
-                    self._client.batch_execute_statement,
-                    Statements=[insert(visitor) for visitor in remaining],
-                )["Responses"]
-                codes = [response.get("Error", {}).get("Code") for response in responses]
-                again = []
-                for visitor, code in zip(remaining, codes, strict=True):
-                    if code == "DuplicateItem":
-                        known.append(visitor)
-                    elif code in RETRYABLE:
-                        again.append(visitor)
-                    elif code is not None:
-                        raise InternalError
-                remaining = again
-                attempt += 1
-                if remaining and not backoff(attempt):
-                    raise Unavailable
+            until_done(insert, some)
         return dict(claims) | self.claimed(link_id, day, known, consistent=True)
 
     @staticmethod
