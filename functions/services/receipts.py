@@ -88,11 +88,12 @@ def find_receipt(
         raise ReceiptPending
     if deletion.receipt is None:
         raise ReceiptNotFound
+    # In this order: a receipt that is signed between the two reads is found by the second.
+    if receipts.awaits_signature(workspace_id, deletion_id):
+        raise ReceiptPending
     jws = receipts.find(workspace_id, deletion_id)
     if jws is not None:
         return jws
-    if receipts.awaits_signature(workspace_id, deletion_id):
-        raise ReceiptPending
     whole = deletions.load(workspace_id, deletion_id)
     if whole is None:
         raise ReceiptNotFound

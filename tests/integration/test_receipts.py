@@ -29,6 +29,7 @@ from tests.support.api_gateway import Context, send
 from tests.support.erasure import Erasing
 from tests.support.faults import FaultyClient, attempt, every_fault
 from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.interleaving import interleave
 from tests.support.shards import use_two_shards
 
 ISSUER = "https://api.example.com"
@@ -177,6 +178,21 @@ def test_what_has_no_receipt_is_not_found(signing: Erasing) -> None:
 
 
 # -- when -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("read", ["find", "awaits_signature"])
+def test_a_receipt_that_is_signed_during_the_request_is_never_shown_unsigned(
+    signing: Erasing, monkeypatch: pytest.MonkeyPatch, read: str, when: str
+) -> None:
+    deletion_id, _ = erased(signing, 1)
+    with monkeypatch.context() as patch:
+        sign: Any = {when: lambda: receipt_signer.handler({}, Context())}
+        interleave(patch, ReceiptsTable, read, **sign)
+        assert ask(signing, deletion_id)[:2] in [
+            (409, "application/json"),
+            (200, "application/jose"),
+        ]
 
 
 def test_no_receipt_is_signed_before_the_last_read_found_nothing(
