@@ -33,7 +33,7 @@ _S3: dict[str, Any] = {
 
 @cache
 def client(
-    service: str, *, connect_timeout: float | None = None, read_timeout: float | None = None
+    service: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT
 ) -> Any:
     """One client per service and process; timeouts in seconds.
 
@@ -49,8 +49,8 @@ def client(
         config=Config(
             parameter_validation=False,
             max_pool_connections=THREADS,
-            connect_timeout=connect_timeout or CONNECT_TIMEOUT,
-            read_timeout=read_timeout or READ_TIMEOUT,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
             proxies=proxies(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from functions.aws.calls import ConditionFailed, call, until_done
@@ -77,20 +77,18 @@ class Table:
         *,
         keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
         decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
-        attributes: Mapping[str, str] | None = None,
+        attributes: Sequence[str] | None = None,
     ) -> list[_Decoded]:
         """The items that exist of these names, decoded, each once; strongly consistent, 100 a call,
         in parallel; in no order.
 
         ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
-        ``attributes`` are those to read, by alias; all without it.
+        ``attributes`` are those to read; all without it.
         """
         more: dict[str, Any] = {}
         if attributes is not None:
-            more = {
-                "ProjectionExpression": ",".join(attributes),
-                "ExpressionAttributeNames": attributes,
-            }
+            aliases = {f"#{number}": name for number, name in enumerate(attributes)}
+            more = {"ProjectionExpression": ",".join(aliases), "ExpressionAttributeNames": aliases}
 
         def read(batch: Sequence[str]) -> list[_Decoded]:
             request = {"Keys": keys(batch), "ConsistentRead": True, **more}

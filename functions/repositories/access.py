@@ -14,7 +14,6 @@ Items (``pk``, ``sk``):
 import math
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
@@ -83,15 +82,12 @@ class AccessTable(Table):
         not_noted_yet = (
             "attribute_exists(pk) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt<:step)"
         )
-        with suppress(ConditionFailed):
-            call(
-                self._client.update_item,
-                TableName=self.name,
-                Key=primary_key(record["pk"], record["sk"]),
-                UpdateExpression="SET lastUsedAt=:step",
-                ConditionExpression=not_noted_yet,
-                ExpressionAttributeValues={":step": {"S": step}},
-            )
+        self._update_item(
+            primary_key(record["pk"], record["sk"]),
+            "SET lastUsedAt=:step",
+            condition=not_noted_yet,
+            values={":step": {"S": step}},
+        )
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         item = self._read_item(primary_key(pk, sk))

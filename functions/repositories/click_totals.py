@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, backoff, call
+from functions.aws.calls import backoff
 from functions.aws.codec import to_item
 from functions.aws.dynamodb import Table
 from functions.domain.errors import Unavailable
@@ -32,17 +32,9 @@ class ClickTotals(Table):
         """
         # An erased link stays erased.
         link_exists = EXISTS
-        try:
-            call(
-                self._client.update_item,
-                TableName=self.name,
-                Key=link_key(workspace_id, link_id),
-                UpdateExpression="REMOVE onePartition",
-                ConditionExpression=link_exists,
-            )
-        except ConditionFailed:
-            return False
-        return True
+        key = link_key(workspace_id, link_id)
+        current = self._update_item(key, "REMOVE onePartition", condition=link_exists, values={})
+        return current is None
 
     def advance(
         self,

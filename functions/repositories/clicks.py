@@ -16,10 +16,9 @@ queue this ensures that nothing is written after the receipt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, call, until_done
+from functions.aws.calls import call, until_done
 from functions.aws.codec import from_item, runs, to_item
 from functions.aws.dynamodb import WRITE_BATCH, Table
 from functions.domain.ids import SHARDS, shard_of
@@ -39,14 +38,7 @@ class ClicksTable(Table):
     def put(self, click: dict[str, Any], *, one_partition: bool = False) -> None:
         """Record one click in its shard, or in the link's own partition; safe to repeat."""
         # After a lost response it may be there: a second record of it would be sent to the stream.
-        not_there_yet = "attribute_not_exists(pk)"
-        with suppress(ConditionFailed):
-            call(
-                self._client.put_item,
-                TableName=self.name,
-                Item=self.key(click, one_partition=one_partition) | to_item(click),
-                ConditionExpression=not_there_yet,
-            )
+        self._create_item(self.key(click, one_partition=one_partition) | to_item(click))
 
     @staticmethod
     def key(click: Mapping[str, Any], *, one_partition: bool = False) -> dict[str, Any]:

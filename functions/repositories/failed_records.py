@@ -8,34 +8,30 @@ import json
 import uuid
 from typing import Any
 
-from functions.aws.calls import call
+from functions.aws.s3 import Bucket
 from functions.domain.clock import now_iso
 
 #: Prefix of the records that a function wrote itself; Lambda uses ``aws/lambda/``.
 ASIDE = "aside/"
 
 
-class FailuresBucket:
+class FailuresBucket(Bucket):
     """Keeps whole stream records, so that they can be replayed."""
 
     def __init__(self, client: Any, name: str, *, function: str) -> None:
         """``function`` is the ARN, with alias, of the function that replays the records."""
-        self._client = client
-        self.name = name
+        super().__init__(client, name)
         self._function = function
 
     def dead_letter(self, record: Any) -> None:
         """Store a record in the format of Lambda's failed batches (``payload``)."""
         now = now_iso()
-        call(
-            self._client.put_object,
-            Bucket=self.name,
-            Key=f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
-            Body=json.dumps(
-                {
-                    "requestContext": {"functionArn": self._function},
-                    "payload": {"Records": [record]},
-                }
-            ).encode(),
-            ContentType="application/json",
+        failed = {
+            "requestContext": {"functionArn": self._function},
+            "payload": {"Records": [record]},
+        }
+        self.put(
+            f"{ASIDE}{now[:10]}/{now}-{uuid.uuid4()}.json",
+            json.dumps(failed).encode(),
+            content_type="application/json",
         )

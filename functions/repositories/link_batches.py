@@ -16,7 +16,7 @@ from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline
 from functions.domain.errors import InternalError, Unavailable
 from functions.domain.outcomes import Outcome
-from functions.repositories.link_items import LINK, is_live, live_keys, projection
+from functions.repositories.link_items import LINK, is_live, live_keys
 from functions.repositories.link_states import (
     DELETED,
     STATE,
@@ -87,7 +87,7 @@ class LinkBatches(Table):
         workspace_id: str,
         link_ids: Sequence[str],
         decode: Callable[[Iterable[dict[str, Any]]], list[Decoded]],
-        attributes: dict[str, str],
+        attributes: Sequence[str],
     ) -> list[Decoded]:
         return self._read_items(
             link_ids,
@@ -272,8 +272,8 @@ class LinkBatches(Table):
 
 
 _CONDITION = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
-_FENCE = projection(("id", "livePk", "fencingToken"))
-_REFUSED_BY = projection(("id", "livePk", "fencingToken", "deletionId"))
+_FENCE = ("id", "livePk", "fencingToken")
+_REFUSED_BY = ("id", "livePk", "fencingToken", "deletionId")
 
 
 _BEFORE_PK, _AFTER_PK = around({"pk": {"S": HOLE}, "sk": LINK})

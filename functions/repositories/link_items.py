@@ -14,7 +14,7 @@ keys only) lists the live links of a workspace in eight shards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from functions.aws.codec import from_attribute, primary_key, to_item
@@ -127,11 +127,6 @@ def decode_link(item: Mapping[str, Any]) -> Link:
             # Most attributes are text.
             fields[field] = value["S"] if "S" in value else from_attribute(value)
     return Link(is_live=is_live(item), **fields)
-
-
-def projection(names: Sequence[str]) -> dict[str, str]:
-    """Aliases for these attributes, for a ``ProjectionExpression``."""
-    return {f"#{number}": name for number, name in enumerate(names)}
 
 
 def delete_pointer(

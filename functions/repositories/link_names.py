@@ -14,7 +14,6 @@ from functions.repositories.link_items import (
     code_of,
     external_id_key,
     external_id_of,
-    projection,
 )
 
 
@@ -41,7 +40,7 @@ class LinkNames(Table):
             codes,
             keys=_code_keys,
             decode=taken,
-            attributes=projection(code_release.ATTRIBUTES),
+            attributes=code_release.ATTRIBUTES,
         )
         return set(found)
 

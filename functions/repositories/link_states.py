@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from functions.repositories.link_items import is_live, projection
+from functions.repositories.link_items import is_live
 
 
 class LinkState(NamedTuple):
@@ -36,23 +36,19 @@ class DeletedState(NamedTuple):
     ttl: int | None
 
 
-#: The attributes to read, by alias.
-DELETED = projection(
-    ("id", "livePk", "fencingToken", "deletionId", "createdAt", "expiresAt", "ttl")
-)
-STATE = projection(
-    (
-        "id",
-        "livePk",
-        "fencingToken",
-        "shortCode",
-        "externalId",
-        "clickCount",
-        "lastClickAt",
-        "qrKeys",
-        "onePartition",
-        "deletionId",
-    )
+#: The attributes to read.
+DELETED = ("id", "livePk", "fencingToken", "deletionId", "createdAt", "expiresAt", "ttl")
+STATE = (
+    "id",
+    "livePk",
+    "fencingToken",
+    "shortCode",
+    "externalId",
+    "clickCount",
+    "lastClickAt",
+    "qrKeys",
+    "onePartition",
+    "deletionId",
 )
 
 

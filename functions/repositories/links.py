@@ -15,7 +15,6 @@ from functions.domain.errors import InternalError
 from functions.domain.link import Link
 from functions.repositories.link_items import (
     IS_LIVE,
-    IS_NEW,
     code_key,
     decode_link,
     delete_pointer,
@@ -118,14 +117,18 @@ class LinksTable(Table):
         claims: list[tuple[int, str]] = []
         for position, link in enumerate(links):
             pointer = {"workspaceId": {"S": link.workspace_id}, "linkId": {"S": link.id}}
-            code = self._put(code_key(link.short_code) | pointer, condition=code_release.IS_FREE)
-            code["Put"] |= code_release.is_free_parameters(link.workspace_id, time.time())
-            actions.append(code)
+            code = {
+                "TableName": self.name,
+                "Item": code_key(link.short_code) | pointer,
+                "ConditionExpression": code_release.IS_FREE,
+                **code_release.is_free_parameters(link.workspace_id, time.time()),
+            }
+            actions.append({"Put": code})
             claims.append((position, "code"))
             if link.external_id is not None:
                 actions.append(self._put_external_id(link, link.external_id))
                 claims.append((position, "externalId"))
-            actions.append(self._put(encode_link(link), condition=IS_NEW))
+            actions.append(self._create_action(encode_link(link)))
             claims.append((position, "id"))
         try:
             transact_once(self._client, actions, made, token=token)
@@ -223,12 +226,8 @@ class LinksTable(Table):
         return Registered.YES
 
     def _put_external_id(self, link: Link, external_id: str) -> dict[str, Any]:
-        item = external_id_key(link.workspace_id, external_id) | {"linkId": {"S": link.id}}
-        external_id_is_free = IS_NEW
-        return self._put(item, condition=external_id_is_free)
-
-    def _put(self, item: dict[str, Any], *, condition: str) -> dict[str, Any]:
-        return {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": condition}}
+        key = external_id_key(link.workspace_id, external_id)
+        return self._create_action(key | {"linkId": {"S": link.id}})
 
 
 def _is_newest(changes: dict[str, Any]) -> str:

@@ -46,11 +46,9 @@ class ReceiptsTable(OpenIndex):
 
     def awaits_signature(self, workspace_id: str, deletion_id: str) -> bool:
         """Whether the receipt of a completed erasure is still to be signed."""
-        item = self._read_item(
-            primary_key(workspace_id, deletion_id),
-            ProjectionExpression="openPk",
-        )
-        return bool(item) and item["openPk"]["S"].startswith(UNSIGNED) if item else False
+        key = primary_key(workspace_id, deletion_id)
+        item = self._read_item(key, ProjectionExpression="openPk")
+        return bool(item and item["openPk"]["S"].startswith(UNSIGNED))
 
     def find(self, workspace_id: str, deletion_id: str) -> str | None:
         """The compact JWS of a receipt, strongly consistent; None when it is not signed."""

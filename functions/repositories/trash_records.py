@@ -69,17 +69,14 @@ class TrashRecords(Table):
         """The 2,500 ids of one chunk and the read units. A chunk never changes."""
         key = chunk_key(deletion, number)
         units = 0.0
+        # An eventually consistent read may miss a chunk that was written just now.
         for strong in (False, True):
             response = call(
-                self._client.get_item,
-                TableName=self.name,
-                Key=key,
-                ConsistentRead=strong,
+                self._client.get_item, TableName=self.name, Key=key, ConsistentRead=strong
             )
             units += _units(response, CHUNK_UNITS)
             if "Item" in response:
                 return unpack_ids(response["Item"]["ids"]["B"]), units
-        # The chunk is in the header's transaction; an eventually consistent read may miss it.
         raise InternalError("a deletion without its ids")
 
 
