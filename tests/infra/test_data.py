@@ -6,7 +6,6 @@ import pytest
 
 from tests.support.template import (
     Template,
-    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -134,19 +133,6 @@ def test_a_bucket_is_private_encrypted_and_expires_its_objects(
     assert rule["Status"] == "Enabled"
     assert rule.get("Prefix") == prefix
     assert rule["ExpirationInDays"] == days
-
-
-def test_every_bucket_refuses_plain_http(template: Template) -> None:
-    ids = set(resources(template, "AWS::S3::Bucket"))
-    assert len(ids) == len(buckets(template))
-    refusing = {
-        policy["Bucket"]["Ref"]
-        for policy in properties_of(template, "AWS::S3::BucketPolicy")
-        for statement in policy["PolicyDocument"]["Statement"]
-        if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
-        and (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
-    }
-    assert refusing == ids
 
 
 def test_secrets_are_generated_and_not_in_the_template(template: Template) -> None:

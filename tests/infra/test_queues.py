@@ -31,20 +31,6 @@ def test_every_work_queue_has_a_dead_letter_queue_that_keeps_longer(template: Te
     assert set(queues) == work | dead_letter_ids
 
 
-def test_every_queue_is_encrypted_and_refuses_plain_http(template: Template) -> None:
-    queues = resources(template, "AWS::SQS::Queue")
-    protected = set()
-    for policy in properties_of(template, "AWS::SQS::QueuePolicy"):
-        [statement] = policy["PolicyDocument"]["Statement"]
-        assert statement["Effect"] == "Deny"
-        assert statement["Action"] == "sqs:*"
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        protected |= {queue["Ref"] for queue in policy["Queues"]}
-    assert protected == set(queues)
-    for queue in queues.values():
-        assert queue["Properties"]["SqsManagedSseEnabled"] is True
-
-
 def test_the_visibility_timeout_is_six_times_the_workers_timeout(template: Template) -> None:
     mappings = resources(template, "AWS::Lambda::EventSourceMapping").values()
     assert mappings

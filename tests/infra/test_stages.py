@@ -14,41 +14,6 @@ from tests.support.template import (
     synthesized_template,
 )
 
-OUTPUTS = {
-    "AccessTableName",
-    "AlarmTopicArn",
-    "ApiId",
-    "ApiUrl",
-    "AuthorizerFunctionName",
-    "LinkStreamFunctionName",
-    "ClicksTableName",
-    "DashboardName",
-    "DeletionsTableName",
-    "EraseQueueUrl",
-    "EventBusName",
-    "ExportQueueUrl",
-    "ExportsBucketName",
-    "FailuresBucketName",
-    "LinksTableName",
-    "QrBucketName",
-    "ResumeQueueUrl",
-    "StageName",
-    "UsagePlanEnterprise",
-    "UsagePlanFree",
-    "UsagePlanPro",
-    "UserPoolClientId",
-    "ConsoleClientId",
-    "ConsoleUrl",
-    "UserPoolId",
-}
-
-
-@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
-def test_the_outputs_have_what_clients_need(stage: str) -> None:
-    template = synthesized_template(stage)
-    assert set(template["Outputs"]) == OUTPUTS
-    assert template["Outputs"]["StageName"]["Value"] == stage
-
 
 def test_without_a_stage_it_is_production() -> None:
     assert synthesize() == synthesized_template("prod")

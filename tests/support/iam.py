@@ -26,6 +26,7 @@ class Use:
     resource: str
     leading_key: str | None = None
     attributes: frozenset[str] = frozenset()
+    return_values: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def holds(operator: str, key: str, values: list[str], use: Use) -> bool:
     known: dict[str, set[str]] = {
         "dynamodb:LeadingKeys": {use.leading_key} if use.leading_key else set(),
         "dynamodb:Attributes": set(use.attributes),
-        # No call under this condition uses any.
-        "dynamodb:ReturnValues": set(),
+        "dynamodb:ReturnValues": {use.return_values} if use.return_values else set(),
     }
     present = known[key]
     match operator:
@@ -225,6 +225,7 @@ class Recorder:
             self.names[sent["TableName"]] + index,
             key.get("pk", {}).get("S") or _queried(sent),
             frozenset(attributes | set(key) if attributes else set()),
+            sent.get("ReturnValues"),
         )
 
 

@@ -56,6 +56,8 @@ class IamSimulator:
             context["dynamodb:LeadingKeys"] = [use.leading_key]
         if use.attributes:
             context["dynamodb:Attributes"] = sorted(use.attributes)
+        if use.return_values is not None:
+            context["dynamodb:ReturnValues"] = use.return_values
         result, errors = self._ask(
             {
                 "policy": self.policy(function),
