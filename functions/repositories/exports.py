@@ -214,6 +214,18 @@ class ExportRecords(Table):
         record.update(changes)
 
 
+def message_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The queue message about an export. It names the export's claims, because the record may be
+    erased with its link.
+    """
+    return {
+        "workspaceId": record["workspaceId"],
+        "linkId": record["linkId"],
+        "exportId": record["id"],
+        "slot": record["slot"],
+    }
+
+
 CONTENT_TYPE = "application/x-ndjson"
 
 #: The prefix of the records' sort keys.

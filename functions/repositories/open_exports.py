@@ -12,7 +12,6 @@ Items of the ``clicks`` table, claimed in the transaction that creates the expor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from functions.aws.codec import primary_key
@@ -48,22 +47,21 @@ class OpenExports(Slots):
             self.claim_action(record["workspaceId"], record["slot"], record["id"]),
         ]
 
-    def renew(self, record: dict[str, Any]) -> None:
-        """Extend the claims; claims that another export has by now are not changed.
-
-        A ``record`` without ``linkId`` or ``slot`` has no claim of that kind.
+    def renew(self, message: dict[str, Any]) -> None:
+        """Extend the claims of an export, by its queue message; claims that another export has by
+        now are not changed.
         """
-        self._each(record, self._extend)
+        for key in self._claims(message):
+            self._extend(key, message["exportId"])
 
-    def release(self, record: dict[str, Any]) -> None:
-        """Release the claims of the link and the workspace; safe to repeat."""
-        self._each(record, self._free)
+    def release(self, message: dict[str, Any]) -> None:
+        """Release the claims of an export, by its queue message; safe to repeat."""
+        for key in self._claims(message):
+            self._free(key, message["exportId"])
 
-    def _each(self, record: dict[str, Any], change: Callable[[dict[str, Any], str], None]) -> None:
-        if "linkId" in record:
-            change(_link_key(record["linkId"]), record["id"])
-        if "slot" in record:
-            change(self._slot_key(record["workspaceId"], record["slot"]), record["id"])
+    def _claims(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        slot = self._slot_key(message["workspaceId"], message["slot"])
+        return [_link_key(message["linkId"]), slot]
 
 
 def _link_key(link_id: str) -> dict[str, Any]:

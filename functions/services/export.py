@@ -22,6 +22,7 @@ from functions.repositories.exports import (
     ExportGone,
     ExportRecords,
     UploadGone,
+    message_of,
     object_key,
     tail_key,
 )
@@ -257,9 +258,8 @@ def run_export(
         return "taken over"
     if reached.done:
         return "complete"
-    slot = {"slot": record["slot"]} if "slot" in record else {}
     with shutdown_deadline(RESERVED_SECONDS):
-        queue.send({"workspaceId": workspace_id, "linkId": link_id, "exportId": export_id} | slot)
+        queue.send(message_of(record))
     return "running"
 
 

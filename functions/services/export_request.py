@@ -13,7 +13,7 @@ from functions.domain.idempotency import IdempotencyKey, IdempotencyRecord, KeyT
 from functions.domain.link import Link
 from functions.domain.plans import Plan
 from functions.powertools import Logger
-from functions.repositories.exports import ExportGone, ExportRecords
+from functions.repositories.exports import ExportGone, ExportRecords, message_of
 from functions.repositories.idempotency import IdempotencyTable
 from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 
@@ -170,15 +170,8 @@ def _sent(record: dict[str, Any], queue: Queue) -> dict[str, Any]:
     Raises ``Unavailable`` if the message was not sent. Only a repeated request sends it again.
     """
     if record["state"] == "pending":
-        message = {
-            "workspaceId": record["workspaceId"],
-            "linkId": record["linkId"],
-            "exportId": record["id"],
-        }
-        if "slot" in record:
-            message["slot"] = record["slot"]
         try:
-            queue.send(message)
+            queue.send(message_of(record))
         except InternalError as error:
             # A refusal needs an operator, but the caller may repeat the request.
             log.exception("an export was not queued", extra={"exportId": record["id"]})

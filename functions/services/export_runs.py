@@ -18,15 +18,11 @@ log = Logger()
 
 
 def update_claims(message: dict[str, Any], state: str, opened: OpenExports) -> None:
-    """Renew the claims of an unfinished export, or release them after the last run.
-
-    It uses the message only, because the export's record may be erased with its link.
-    """
-    claims = {"id": message["exportId"]} | message
+    """Renew the claims of an unfinished export, or release them after the last run."""
     if state == "running":
-        opened.renew(claims)
+        opened.renew(message)
     elif state != "taken over":
-        opened.release(claims)
+        opened.release(message)
 
 
 @dataclass(frozen=True, slots=True)

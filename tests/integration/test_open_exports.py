@@ -166,12 +166,12 @@ def test_a_renewal_that_is_carried_out_late_takes_no_released_claim(
     world: World, exports: Exports
 ) -> None:
     [link_id] = world.create()
-    _, begun = exports.begin(link_id)
+    exports.begin(link_id)
     opened = OpenExports(world.dynamodb, world.clicks.name)
-    claims = {"id": begun["id"], **exports.messages.pop()}
+    message = exports.messages.pop()
 
-    opened.release(claims)
-    opened.renew(claims)
+    opened.release(message)
+    opened.renew(message)
 
     assert opened.of_link(link_id) is None
     assert opened.free(world.workspace_id, 2) == [0, 1]

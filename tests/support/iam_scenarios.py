@@ -50,7 +50,13 @@ from functions.handlers import (
 from functions.repositories.api_keys import ApiKeysTable, new_key_id
 from functions.repositories.click_totals import ClickTotals
 from functions.repositories.clicks import ClicksTable
-from functions.repositories.exports import ExportsBucket, object_key, tail_key
+from functions.repositories.exports import (
+    ExportRecords,
+    ExportsBucket,
+    message_of,
+    object_key,
+    tail_key,
+)
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.link_names import LinkNames
 from functions.services import delete_links, purge_items, run_deletion, select_links
@@ -387,11 +393,10 @@ A_PERSON = (
 
 def export_message(begun: dict[str, Any], scene: Scene) -> dict[str, Any]:
     """The message of an export in the export queue."""
-    return {
-        "workspaceId": scene.world.workspace_id,
-        "linkId": begun["linkId"],
-        "exportId": begun["id"],
-    }
+    records = ExportRecords(scene.world.dynamodb, clicks=scene.world.clicks.name, links="")
+    record = records.get(begun["linkId"], begun["id"])
+    assert record is not None
+    return message_of(record)
 
 
 def drive_export_worker(scene: Scene) -> None:
