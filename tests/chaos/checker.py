@@ -31,6 +31,9 @@ CHECKS = (
     click_checks.clicks_were_requested,
 )
 
+#: How many operations an explanation has.
+_SHOWN = 30
+
 
 def check(history: list[Operation], facts: Facts) -> list[Violation]:
     """Every broken promise; an empty list proves this run."""
@@ -43,7 +46,7 @@ def check(history: list[Operation], facts: Facts) -> list[Violation]:
     return list(found())
 
 
-def explain(violation: Violation, history: list[Operation], limit: int = 30) -> str:
+def explain(violation: Violation, history: list[Operation]) -> str:
     """A violation as text, with the operations on its subject."""
     lines = [f"{violation.fault}: {violation.subject}: {violation.text}"]
     touched = [
@@ -53,7 +56,7 @@ def explain(violation: Violation, history: list[Operation], limit: int = 30) -> 
         or violation.subject in each.ids
         or violation.subject in each.path
     ]
-    lines += [f"  {each}" for each in touched[:limit]]
-    if len(touched) > limit:
-        lines.append(f"  … and {len(touched) - limit} more")
+    lines += [f"  {each}" for each in touched[:_SHOWN]]
+    if len(touched) > _SHOWN:
+        lines.append(f"  … and {len(touched) - _SHOWN} more")
     return "\n".join(lines)

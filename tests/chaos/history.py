@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -82,7 +81,6 @@ class History:
         """Add an operation that is about to be sent."""
         with self._lock:
             self._operations.append(operation)
-        operation.begin = time.time()
         return operation
 
     def __iter__(self) -> Iterator[Operation]:
@@ -99,13 +97,3 @@ class History:
             for each in self:
                 end = None if each.end == FOREVER else each.end
                 file.write(json.dumps(asdict(each) | {"end": end}) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> History:
-        """The inverse of :meth:`write`."""
-        with path.open(encoding="utf-8") as file:
-            records = [json.loads(line) for line in file]
-        return cls(
-            Operation(**record | {"end": FOREVER if record["end"] is None else record["end"]})
-            for record in records
-        )

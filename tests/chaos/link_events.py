@@ -109,7 +109,7 @@ class LinkEvents:
             self.by_link[link_id].append(event)
 
     def _is_own(self, link_id: str, workspace: str) -> bool:
-        """Whether this link belongs to a workspace that does not see it."""
+        """Whether the link belongs to this workspace."""
         created = self._created.get(link_id)
         return created is not None and created.workspace == workspace
 

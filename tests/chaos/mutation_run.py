@@ -53,7 +53,6 @@ def _round(
         seed=seed,
         seconds=LOAD_SECONDS,
         workspaces=2,
-        visitors=2,
         visitor=mutation.scenario,
         most=mutation.most,
         settle_seconds=settle,

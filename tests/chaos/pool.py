@@ -63,7 +63,7 @@ class Pool:
             ]
 
     def some(self, chance: Random, maximum: int) -> list[KnownLink]:
-        """Up to ``most`` live links, the newest rather than the oldest."""
+        """Up to ``maximum`` live links, the newest rather than the oldest."""
         with self.lock:
             recent = self.live[-40:]
             return chance.sample(recent, min(maximum, len(recent)))

@@ -18,7 +18,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.history import History
 from tests.chaos.load import BatchVisitor, Visitor
 from tests.chaos.pool import Pool
-from tests.chaos.run_data import Violation
+from tests.chaos.run_data import FinishedRun, Violation
 from tests.chaos.sender import Sender, Site, Tenant
 from tests.chaos.settle import Schedule, settle, waiting
 from tests.chaos.tables import dump, read_facts
@@ -26,6 +26,8 @@ from tests.chaos.watcher import Watcher
 
 #: The delay of the erase queue, for which a check has to wait anyway, and time for purges.
 PURGE_SECONDS = 75.0
+#: Clients of each workspace.
+VISITORS = 2
 #: How many broken promises are printed with their operations.
 SHOWN = 10
 
@@ -43,8 +45,7 @@ class Plan:
     seconds: float
     least: int = 0
     workspaces: int = 3
-    #: Clients per workspace, and their operations.
-    visitors: int = 2
+    #: What each client does.
     visitor: type[Sender] = Visitor
     most: int = 5_000
     #: Links of the largest requests; 0 for none.
@@ -75,7 +76,7 @@ class Outcome:
             f"kills: {self.injected['kills']}",
             f"faults: {injected}",
             f"deletions: {len(self.facts.records)}",
-            f"links: {links_of(self)}",
+            f"links: {len(FinishedRun(list(self.history), self.facts).created)}",
             f"lost: {lost}",
             f"resurrected: {resurrected}",
             f"stale redirects: {stale}",
@@ -90,13 +91,6 @@ class Outcome:
         if len(self.violations) > SHOWN:
             lines.append(f"… and {len(self.violations) - SHOWN} more")
         return lines
-
-
-def links_of(outcome: Outcome) -> int:
-    """The number of links that are known to be created."""
-    from tests.chaos.run_data import FinishedRun
-
-    return len(FinishedRun(list(outcome.history), outcome.facts).created)
 
 
 def new_tenant(stack: LocalStack) -> Tenant:
@@ -116,7 +110,7 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
     visitors = [
         plan.visitor(f"w{number}v{each}", site, tenant, str(plan.seed), most=plan.most)
         for number, tenant in enumerate(tenants)
-        for each in range(plan.visitors)
+        for each in range(VISITORS)
     ]
     if plan.batch:
         # A separate workspace: the others choose among their newest links.

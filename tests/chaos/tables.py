@@ -49,12 +49,13 @@ def read_facts(stack: LocalStack, tenants: Iterable[Tenant], *, fault_free: bool
     with ThreadPoolExecutor(_THREADS) as pool:
         for tenant in tenants:
             client = Client(stack.base_url, tenant.workspace.admin_key)
-            ids = [each["id"] for each in _pages(client, "/api/deletions?limit=100", "deletions")]
+            audit = _pages(client, "/api/deletions?limit=100")
+            ids = [each["id"] for page in audit for each in page["deletions"]]
             read = partial(_record, stack, client, tenant.id)
             for record in pool.map(read, ids):
                 facts.records[record.id] = record
-            listed = _pages(client, "/api/links?limit=1000", "links")
-            facts.listed[tenant.id] = [each["id"] for each in listed]
+            listed = _pages(client, "/api/links?limit=1000")
+            facts.listed[tenant.id] = [each["id"] for page in listed for each in page["links"]]
     _add_objects(facts, stack)
     return facts
 
@@ -118,22 +119,15 @@ def _add_objects(facts: Facts, stack: LocalStack) -> None:
 
 
 def _record(stack: LocalStack, client: Client, workspace: str, deletion_id: str) -> Record:
-    path = f"/api/deletions/{deletion_id}?limit=1000"
-    results: list[tuple[str, str]] = []
-    cursor = ""
-    while True:
-        shown = _get(client, path + cursor)
-        results += [(each["id"], each["outcome"]) for each in shown["results"]]
-        if shown["nextCursor"] is None:
-            break
-        cursor = f"&cursor={shown['nextCursor']}"
+    pages = list(_pages(client, f"/api/deletions/{deletion_id}?limit=1000"))
+    shown = pages[-1]
     return Record(
         id=deletion_id,
         workspace=workspace,
         mode=shown["mode"],
         state=shown["state"],
         reason=shown["reason"] or "",
-        results=tuple(results),
+        results=tuple((each["id"], each["outcome"]) for page in pages for each in page["results"]),
         counts=shown["counts"],
         created=_seconds(shown["createdAt"]),
         completed=_seconds(shown["completedAt"]) if shown["completedAt"] else None,
@@ -165,14 +159,13 @@ def _lines(stack: LocalStack, url: str) -> tuple[dict[str, Any], ...] | None:
     return tuple(json.loads(line) for line in body.splitlines())
 
 
-def _pages(client: Client, path: str, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _pages(client: Client, path: str) -> Iterator[dict[str, Any]]:
     cursor = ""
     while True:
         page = _get(client, path + cursor)
-        found += page[name]
+        yield page
         if page["nextCursor"] is None:
-            return found
+            return
         cursor = f"&cursor={page['nextCursor']}"
 
 

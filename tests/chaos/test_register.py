@@ -98,8 +98,7 @@ def test_every_history_of_one_client_after_another_is_valid() -> None:
         ("erase", ""),
     ]
     for _ in range(200):
-        state, events, now = State(), [event(-1, 0, "create", "a")], 1.0
-        state = State("live", "a")
+        state, events, now = State("live", "a"), [event(-1, 0, "create", "a")], 1.0
         for _ in range(25):
             action, value = chance.choice(steps)
             moment = event(now, now, action, value)
