@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from local.stack import LocalStack
 from tests.chaos.facts import Facts, Record, StoredLink
 from tests.chaos.sender import Tenant
-from tests.e2e.client import Client
 from tests.support import scans
+from tests.support.http_client import Client
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TABLES = {"links": "LinksTableName", "clicks": "ClicksTableName", "access": "AccessTableName"}

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 from local.demo_data import User, Workspace
 from local.emulator import ROOT
 from local.stack import LocalStack
-from tests.e2e.client import Client
 from tests.support.browser import ARGUMENTS, MISSING, find_browser, required
+from tests.support.http_client import Client
 
 #: Where ``SCREENSHOTS=1 make console-tests`` keeps pictures of the run, for a reader.
 SCREENSHOTS = ROOT / ".local" / "screenshots"

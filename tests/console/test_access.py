@@ -10,7 +10,7 @@ from playwright.sync_api import Response, expect
 from local.demo_data import User, Workspace
 from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, create_links, sign_in_as
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 #: How the scope and what lacks it are named, in each language.
 REASONS = {

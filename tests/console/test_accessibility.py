@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Console, Opener, accessibility_faults, create_links
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 Theme = Literal["light", "dark"]
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Route, expect
 
 from infra.console import LOADED_LATER, SOURCE, top_level_names
 from tests.console.conftest import Console, Opener, respond
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 SCRIPTS = (
     "<script>window.ran = 1</script>",

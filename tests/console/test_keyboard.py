@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Console, Opener, create_links
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 
 def press(console: Console, *keys: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.console.conftest import Console, Opener, create_links, respond
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 OFFLINE = {
     "en": "No connection. Trying again",

@@ -18,8 +18,8 @@ from playwright.sync_api import Route, expect
 from local.emulator import ROOT
 from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, accessibility_faults, create_links
-from tests.e2e.client import Client
 from tests.support import unlinkctl
+from tests.support.http_client import Client
 from tests.support.warm_command import warm_command
 
 #: What the erasure of the signed receipt has erased: the link's id and the key of its workspace.

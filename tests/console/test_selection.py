@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from local.demo_data import Workspace
 from tests.console.conftest import Console, Opener, create_links
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 
 def test_the_address_contains_the_filter(open_console: Opener, api: Client) -> None:

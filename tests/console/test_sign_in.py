@@ -15,7 +15,7 @@ from playwright.sync_api import Route, expect
 from local.demo_data import User, Workspace
 from local.stack import LocalStack
 from tests.console.conftest import Console, Opener, create_links, respond, sign_in_as
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 
 @pytest.fixture

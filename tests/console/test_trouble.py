@@ -7,7 +7,7 @@ import time
 from playwright.sync_api import Request, Route, expect
 
 from tests.console.conftest import Console, Opener, create_links, respond
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 
 def delete_all(console: Console, count: int) -> None:

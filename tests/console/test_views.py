@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from local.demo_data import Workspace
 from tests.console.conftest import Opener, create_links
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 
 def test_a_link_is_created_and_edited(open_console: Opener, api: Client) -> None:

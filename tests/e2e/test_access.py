@@ -24,8 +24,8 @@ from functions.domain.plans import SCOPES
 from functions.domain.scopes import ROLES
 from local.demo_data import Workspace
 from local.stack import LocalStack
-from tests.e2e.client import Client, Response
 from tests.support import tokens
+from tests.support.http_client import Client, Response
 from tests.support.openapi import operations
 from tests.support.scans import scan
 

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable
-from typing import Any
 
 from local.demo_data import Workspace
-from tests.e2e.client import Client
+from tests.support.http_client import Client, eventually
 from tests.support.user_agents import GOOGLEBOT, IPHONE, WINDOWS
-
-
-def eventually(found: Callable[[], Any], wanted: Any, seconds: float = 60) -> None:
-    """Wait for the effect of a stream; the last check counts."""
-    until = time.monotonic() + seconds
-    while (last := found()) != wanted and time.monotonic() < until:
-        time.sleep(0.5)
-    assert last == wanted
 
 
 def test_visits_are_counted_by_the_stream_and_outlive_a_soft_delete(

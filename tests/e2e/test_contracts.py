@@ -11,7 +11,7 @@ import pytest
 
 from local.demo_data import Workspace
 from local.stack import LocalStack
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 
 ARABIC = {
     "Invalid request": "طلب غير صالح",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import pytest
 from functions.domain.ids import new_short_code
 from local.demo_data import Workspace
 from local.stack import LocalStack
-from tests.e2e.client import Client
+from tests.support.http_client import Client, eventually
 from tests.support.scans import scan
 
 #: Seconds from a delete to its receipt; the queue's delay is most of it.
@@ -34,14 +33,10 @@ def click(admin: Client, link: dict[str, Any], times: int) -> None:
 
 
 def wait_until_complete(admin: Client, deletion_id: str) -> dict[str, Any]:
-    end = time.monotonic() + TIMEOUT
-    while time.monotonic() < end:
-        deletion: dict[str, Any] = admin.get(f"/api/deletions/{deletion_id}").json
-        if deletion["state"] == "complete":
-            return deletion
-        assert deletion["state"] == "erasing"
-        time.sleep(1)
-    raise AssertionError(f"still not complete after {TIMEOUT} s: {deletion}")
+    path = f"/api/deletions/{deletion_id}"
+    eventually(lambda: admin.get(path).json["state"], "complete", TIMEOUT)
+    deletion: dict[str, Any] = admin.get(path).json
+    return deletion
 
 
 def images(stack: LocalStack, link_id: str) -> list[str]:
@@ -109,7 +104,7 @@ def erased(stack: LocalStack) -> Erased:
     export = f"/api/analytics/links/{link['id']}/export"
     begun = admin.send("POST", export)
     assert begun.status == 202
-    wait_for(lambda: admin.get(f"{export}/{begun.json['id']}").json["state"] == "complete")
+    eventually(lambda: admin.get(f"{export}/{begun.json['id']}").json["state"], "complete")
     assert any(begun.json["id"] in key for _, key in objects(stack))
     assert len(mentions(stack, link["id"], code)) >= 6
     response = admin.delete(f"/api/links/{link['id']}?reason=privacy")
@@ -212,7 +207,7 @@ def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
     assert deleted.status == 200
     deletion_id = deleted.headers["x-deletion-id"]
     assert Client(admin.base_url, "").get(f"/{link['shortCode']}").status == 404
-    wait_for(lambda: images(stack, link["id"]) == [])
+    eventually(lambda: images(stack, link["id"]), [])
     assert any("ClicksTableName" in where for where in mentions(stack, link["id"]))
 
     restored = admin.post(f"/api/deletions/{deletion_id}/restore", {"ids": [link["id"]]})
@@ -224,7 +219,7 @@ def test_a_soft_delete_removes_the_images_and_a_restore_returns_the_link(
     assert admin.get(f"/api/links/{link['id']}/qr?format=svg").status == 200
     assert len(images(stack, link["id"])) == 1
 
-    wait_for(lambda: len(events_about(bus_events(), deletion_id)) == 2)
+    eventually(lambda: len(events_about(bus_events(), deletion_id)), 2)
     gone, back = sorted(
         events_about(bus_events(), deletion_id), key=lambda each: each["detail-type"]
     )
@@ -244,13 +239,6 @@ def events_about(events: list[dict[str, Any]], deletion_id: str) -> list[dict[st
     return [event for event in events if event["detail"]["id"] == deletion_id]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.2)
-
-
 def test_the_export_is_written_before_the_delete(stack: LocalStack, admin: Client) -> None:
     link = admin.create(title="Exported")
     click(admin, link, 2)
@@ -259,7 +247,7 @@ def test_the_export_is_written_before_the_delete(stack: LocalStack, admin: Clien
 
     assert (asked.status, asked.json["state"]) == (202, "exporting")
     deletion_id = asked.headers["x-deletion-id"]
-    wait_for(lambda: admin.get(f"/api/deletions/{deletion_id}").json["state"] == "complete", 60)
+    eventually(lambda: admin.get(f"/api/deletions/{deletion_id}").json["state"], "complete")
     export = admin.get(f"/api/deletions/{deletion_id}").json["export"]
     with urllib.request.urlopen(export["url"], timeout=30) as response:
         lines = [json.loads(line) for line in response.read().splitlines()]

@@ -18,8 +18,8 @@ from pathlib import Path
 from local.demo_data import Workspace
 from local.emulator import LOCAL_DIR
 from local.stack import LocalStack
-from tests.e2e.client import Client
-from tests.e2e.contract import Contract
+from tests.support.contract import Contract
+from tests.support.http_client import Client
 
 #: For each operation, in addition to those at its limits; and three times as many walks through
 #: links.

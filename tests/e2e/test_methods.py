@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.demo_data import Workspace
-from tests.e2e.client import Client, Response
+from tests.support.http_client import Client, Response
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SECURITY = {

@@ -22,8 +22,8 @@ from functions.repositories.open_index import OPEN_SHARDS
 from local import stack as local_stack
 from local.emulator import LOCAL_DIR, ROOT
 from local.stack import LocalStack
-from tests.e2e.client import Client
 from tests.support import aws_cli
+from tests.support.http_client import Client
 from tests.support.warm_command import warm_command
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 
 from local.demo_data import Workspace
 from local.stack import LocalStack
-from tests.e2e.client import Client
+from tests.support.http_client import Client
 from tests.support.markdown_examples import WITH_EXAMPLES, Example, examples
 
 #: Members that differ in every run; only their type is compared.

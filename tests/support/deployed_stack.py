@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from local.demo_data import Workspace
     from local.stack import LocalStack
-    from tests.e2e.contract import Contract
+    from tests.support.contract import Contract
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def contract() -> Contract:
     """Checks all responses against the OpenAPI document."""
     # Here, because every test process loads this module.
-    from tests.e2e.contract import Contract
+    from tests.support.contract import Contract
 
     return Contract()
 

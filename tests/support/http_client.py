@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,3 +70,11 @@ class Client:
         assert response.status == 201, response.body
         created: dict[str, Any] = response.json
         return created
+
+
+def eventually(found: Callable[[], Any], wanted: Any, seconds: float = 60) -> None:
+    """Wait until background work has had its effect: `found` returns `wanted`."""
+    until = time.monotonic() + seconds
+    while (last := found()) != wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    assert last == wanted
