@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,7 @@ from tests.support.markdown_examples import (
     documented_routes,
     listed_routes,
 )
-from tests.support.template import properties_of, resources, synthesized_template
+from tests.support.template import path_of, resources, synthesized_template
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -41,19 +40,10 @@ def _name(document: Path) -> str:
 def deployed_routes() -> set[tuple[str, str]]:
     """(method, path) of the synthesized API, without preflights and catch-alls."""
     template = synthesized_template()
-    parts = resources(template, "AWS::ApiGateway::Resource")
-
-    def path(reference: dict[str, Any]) -> str:
-        if "Ref" not in reference:
-            return ""
-        properties = parts[reference["Ref"]]["Properties"]
-        return f"{path(properties['ParentId'])}/{properties['PathPart']}"
-
-    methods = properties_of(template, "AWS::ApiGateway::Method")
     return {
-        (method["HttpMethod"], path(method["ResourceId"]))
-        for method in methods
-        if method["HttpMethod"] not in {"OPTIONS", "ANY"}
+        (method["Properties"]["HttpMethod"], path_of(template, method))
+        for method in resources(template, "AWS::ApiGateway::Method").values()
+        if method["Properties"]["HttpMethod"] not in {"OPTIONS", "ANY"}
     }
 
 

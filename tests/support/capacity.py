@@ -8,6 +8,7 @@ whole items, because a projection saves no capacity (DynamoDB Developer Guide, "
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -67,10 +68,10 @@ class Meter:
     def _read(self, size: int, strong: bool) -> None:
         self.reads += max(1, math.ceil(size / 4_096)) * (1.0 if strong else 0.5)
 
-    def _get_item(self, parameters: dict[str, Any], _answer: Any, items: list[Any]) -> None:
+    def _get_item(self, parameters: dict[str, Any], _response: Any, items: list[Any]) -> None:
         self._read(item_size(items[0]), parameters.get("ConsistentRead", False))
 
-    def _batch_get_item(self, parameters: dict[str, Any], _answer: Any, items: list[Any]) -> None:
+    def _batch_get_item(self, parameters: dict[str, Any], _response: Any, items: list[Any]) -> None:
         [wanted] = parameters["RequestItems"].values()
         for item in items:
             self._read(item_size(item), wanted.get("ConsistentRead", False))
@@ -90,20 +91,20 @@ class Meter:
         size = sum(map(item_size, response["Items"]))
         self._read(size, parameters.get("ConsistentRead", False))
 
-    def _put_item(self, parameters: dict[str, Any], _answer: Any, _items: list[Any]) -> None:
-        self._write(parameters["Item"], {})
+    def _put_item(self, parameters: dict[str, Any], _response: Any, _items: list[Any]) -> None:
+        self._write(parameters["Item"])
 
-    def _update_item(self, parameters: dict[str, Any], _answer: Any, items: list[Any]) -> None:
+    def _update_item(self, parameters: dict[str, Any], _response: Any, items: list[Any]) -> None:
         after = self._whole(parameters["TableName"], parameters["Key"])
-        self._write(max(after, items[0], key=item_size), {} if after else items[0])
+        self._write(max(after, items[0], key=item_size))
 
     def _batch_execute_statement(
-        self, parameters: dict[str, Any], _answer: Any, _items: list[Any]
+        self, parameters: dict[str, Any], _response: Any, _items: list[Any]
     ) -> None:
         # Of a soft delete: an item of at most 1 KB, and its entry in the index of live links.
         self.writes += 2 * len(parameters["Statements"])
 
-    def _write(self, item: dict[str, Any], _before: dict[str, Any]) -> None:
+    def _write(self, item: dict[str, Any]) -> None:
         self.writes += max(1, math.ceil(item_size(item) / 1_024))
         self.writes += sum(1 for name in INDEX_KEYS if name in item)
 
@@ -112,6 +113,4 @@ def _decoded(key: Any) -> dict[str, Any]:
     """A key of a call, which the code may have encoded itself."""
     if isinstance(key, dict):
         return key
-    import json
-
     return dict(json.loads(key))

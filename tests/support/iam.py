@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support.dynamodb_shapes import shapes_of
-from tests.support.template import Template, properties_of
+from tests.support.template import Template, functions, properties_of
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,23 @@ def holds(operator: str, key: str, values: list[str], use: Use) -> bool:
 
 def grants(template: Template, function: str) -> set[Grant]:
     """All that the role of `functions/handlers/<function>.py` may."""
-    [role] = [
-        each["Role"]["Fn::GetAtt"][0]
-        for each in properties_of(template, "AWS::Lambda::Function")
-        if each["Handler"] == f"functions.handlers.{function}.handler"
-    ]
     return {
         Grant(action, text(resource), json.dumps(statement.get("Condition", {})))
+        for statement in statements(template, function)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def statements(template: Template, function: str) -> list[dict[str, Any]]:
+    """The statements of the role of `functions/handlers/<function>.py`."""
+    role = functions(template)[function]["Role"]["Fn::GetAtt"][0]
+    return [
+        statement
         for policy in properties_of(template, "AWS::IAM::Policy")
         if {"Ref": role} in policy["Roles"]
         for statement in policy["PolicyDocument"]["Statement"]
-        for action in _list(statement["Action"])
-        for resource in _list(statement["Resource"])
-    }
+    ]
 
 
 def text(value: Any) -> str:
@@ -98,7 +102,7 @@ def text(value: Any) -> str:
     return "".join(text(part) for part in argument[1])
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

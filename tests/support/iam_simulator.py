@@ -13,8 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.support.iam import Use, text
-from tests.support.template import Template, properties_of
+from tests.support.iam import Use, as_list, statements, text
+from tests.support.template import Template
 
 _SCRIPT = Path(__file__).with_name("iam_simulator.mjs")
 _ACCOUNT = "us-east-1:111122223333"
@@ -72,19 +72,11 @@ class IamSimulator:
 
     def policy(self, function: str) -> dict[str, Any]:
         """All statements of a function's role, with ARNs as they are in an account."""
-        [role] = [
-            each["Role"]["Fn::GetAtt"][0]
-            for each in properties_of(self._template, "AWS::Lambda::Function")
-            if each["Handler"] == f"functions.handlers.{function}.handler"
+        in_account = [
+            each | {"Resource": [self.arn(text(part)) for part in as_list(each["Resource"])]}
+            for each in statements(self._template, function)
         ]
-        statements = [
-            statement
-            | {"Resource": [self.arn(text(each)) for each in _list(statement["Resource"])]}
-            for policy in properties_of(self._template, "AWS::IAM::Policy")
-            if {"Ref": role} in policy["Roles"]
-            for statement in policy["PolicyDocument"]["Statement"]
-        ]
-        return {"Version": "2012-10-17", "Statement": statements}
+        return {"Version": "2012-10-17", "Statement": in_account}
 
     def arn(self, resource: str) -> str:
         """The ARN for what `text` writes: `{logical id}/path`, or a whole ARN."""
@@ -105,7 +97,3 @@ class IamSimulator:
         pipe.stdin.flush()
         response = json.loads(pipe.stdout.readline())
         return response["result"], response["errors"]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
