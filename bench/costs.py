@@ -16,6 +16,8 @@ from bench.erasure import Simulated, erase
 from bench.implementations import Unlink, UpdateLoop
 from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import measure
+from functions.metrics import definitions
+from functions.repositories.open_index import OPEN_SHARDS
 from infra.sizes import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB, SIGNER_MB
 
 #: Dollars, us-east-1, on demand, without free tiers. Compared in November 2026 with published
@@ -52,9 +54,11 @@ BILLED_MS = {
     "bulk delete": 600,
     "erase": 300,
 }
-SCHEDULE_MS = 22 + 24 * 4
-#: Not measured: four calls and the start of a run.
-SIGNER_MS = 10 + 4 * 4
+#: Queries of the index of open work by the two schedules: a shard each, of three kinds and of one.
+SCHEDULE_READS, SIGNER_READS = 3 * OPEN_SHARDS, OPEN_SHARDS
+SCHEDULE_MS = 22 + SCHEDULE_READS * 4
+#: Not measured: its calls and the start of a run.
+SIGNER_MS = 10 + SIGNER_READS * 4
 
 MEMORY_MB = {
     "redirect": FEW_CALLS_MB,
@@ -199,20 +203,25 @@ def erased(clicks: int) -> Bill:
     )
 
 
-def idle_month(*, alarms: int, own_metrics: int) -> Bill:
-    """Without callers: two schedules run each minute and read 24 and 4 shards of an index."""
+def idle_month() -> Bill:
+    """Production without callers: two schedules run each minute, and the queues are polled."""
+    from tests.support.template import properties_of, resources, synthesized_template
+
+    template = synthesized_template("prod")
+    readers = properties_of(template, "AWS::Lambda::EventSourceMapping")
+    queues = sum("StartingPosition" not in reader for reader in readers)
     minutes = 30 * 24 * 60
     return Bill.of(
         Lambda_request=2 * minutes,
         Lambda_GB_second_arm64=minutes
         * (SCHEDULE_MS / 1000 * FEW_CALLS_MB + SIGNER_MS / 1000 * SIGNER_MB)
         / 1024,
-        DynamoDB_read_unit=minutes * 28 * 0.5,
+        DynamoDB_read_unit=minutes * (SCHEDULE_READS + SIGNER_READS) * 0.5,
         Logs_GB=minutes * 800 / 1e9,
-        # Four pollers of each of two queues, each call waits twenty seconds.
-        SQS_request=2 * 5 * 3 * minutes,
-        Alarm_month=alarms,
-        Custom_metric_month=own_metrics,
+        # Five pollers of each queue; a call waits for twenty seconds.
+        SQS_request=queues * 5 * 3 * minutes,
+        Alarm_month=len(resources(template, "AWS::CloudWatch::Alarm")),
+        Custom_metric_month=len(definitions()["metrics"]),
         Dashboard_month=1,
         Secret_month=2,
         KMS_key_month=1,
@@ -252,7 +261,7 @@ def main() -> None:
             f"| one erased link with {number:,} clicks | {one:.6f} | {naive_one:.6f}"
             " | reads whole clicks by `Query` before it deletes them one by one |"
         )
-    idle = idle_month(alarms=alarms_of_production(), own_metrics=10)
+    idle = idle_month()
     print(f"| an idle month | {idle.total:.2f} | | |")
     print("\n### Where the money goes\n")
     for title, bill in (
@@ -272,9 +281,3 @@ def main() -> None:
         f"| HTTP API | {http:.4f} | {1 - http / rest.total:.0%} less; a second API for one route |"
     )
     print(f"| CloudFront before the REST API | {cdn:.4f} | nearer to visitors; nothing is kept |")
-
-
-def alarms_of_production() -> int:
-    from tests.support.template import resources, synthesized_template
-
-    return len(resources(synthesized_template("prod"), "AWS::CloudWatch::Alarm"))

@@ -1,5 +1,6 @@
 """A share of one processor, as Lambda gives it to a function by the size of its memory.
 
+Below the size of one whole vCPU, the share is in proportion to it.
 It uses Linux's CFS bandwidth control. This needs permission to create control groups (root, or a
 delegated `cpu` controller).
 """
@@ -13,9 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-#: From this size on a function has one whole vCPU, below it a part in proportion
-#: (Lambda Developer Guide, "Configure Lambda function memory").
-ONE_VCPU_MB = 1_769
+from infra.sizes import ONE_VCPU_MB
 
 #: The period of the share. Lambda's period is not documented.
 PERIOD_MICROSECONDS = 20_000
