@@ -24,7 +24,7 @@ def deletion_response(request: Request, deletion: Deletion, body: Ids) -> Respon
     """200, or 202 with the ``Location`` of the deletion while it is being worked on."""
     headers, log_fields = about(deletion)
     if deletion.open:
-        return Response(202, body, headers | record_of(deletion, request), log_fields)
+        return Response(202, body, headers | location_of(request, deletion), log_fields)
     return Response(200, body, headers, log_fields)
 
 
@@ -42,7 +42,7 @@ def undo_deadline(request: Request, deletion: Deletion) -> str | None:
     return undo_until(deletion, caller.key_id, caller.policies.undo_minutes)
 
 
-def record_of(deletion: Deletion, request: Request) -> dict[str, str]:
+def location_of(request: Request, deletion: Deletion) -> dict[str, str]:
     """The ``Location`` of the deletion."""
     return request.location(f"/api/deletions/{deletion.id}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,12 +44,9 @@ class Request:
         """The raw body; raises ``BodyTooLarge``."""
         return raw_body(self.event)
 
-    def json(self) -> Any:
-        """The parsed body, the same object each time; raises ``InvalidRequest``."""
-        return self._json
-
     @cached_property
-    def _json(self) -> Any:
+    def json(self) -> Any:
+        """The parsed body; raises ``InvalidRequest``."""
         return parse_json(self.body)
 
     def members(self, *names: str) -> dict[str, Any]:
@@ -59,11 +56,10 @@ class Request:
         """
         if not self.body.strip():
             return {}
-        body = self.json()
-        if not isinstance(body, dict) or set(body) - set(names):
+        if not isinstance(self.json, dict) or set(self.json) - set(names):
             allowed = f"The body is optional; its members may be: {', '.join(names)}"
             raise InvalidRequest(allowed if names else "The request takes no body")
-        return body
+        return self.json
 
     def header(self, name: str) -> str | None:
         """A header by its name in any letter case."""
@@ -72,6 +68,11 @@ class Request:
             if key.lower() == lower_name:
                 return str(value)
         return None
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The query parameters of a filter: those that a request's model describes."""
+        return {name: self.query[name] for name in self.query if "model" in self.parameters[name]}
 
     def integer(self, name: str) -> int:
         """A query parameter, within the bounds of the route's; raises ``InvalidRequest``."""
@@ -123,7 +124,7 @@ def integer(text: str, *, default: int, maximum: int, minimum: int = 1) -> Param
     return parameter(text, "integer", minimum=minimum, maximum=maximum, default=default)
 
 
-def of_model(model: str, names: Iterable[str]) -> dict[str, Parameter]:
+def of_model(model: str, *names: str) -> dict[str, Parameter]:
     """Query parameters that a request's model describes. The model itself needs pydantic."""
     return {name: {"model": model} for name in names}
 

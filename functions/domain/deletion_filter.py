@@ -3,9 +3,6 @@
 from datetime import datetime
 from typing import NamedTuple
 
-#: The query parameters that narrow the trash.
-TRASH_NAMES = ("actor", "deletedAfter", "deletedBefore")
-
 
 class DeletionFilter(NamedTuple):
     """The conditions of a filter; None matches any deletion.

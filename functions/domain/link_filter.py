@@ -5,19 +5,6 @@ from typing import NamedTuple
 from functions.domain.link import Link
 from functions.domain.unicode_text import fold, folded_needle
 
-#: The names of a filter's members in the API.
-FILTER_NAMES = (
-    "tag",
-    "title",
-    "isActive",
-    "expired",
-    "createdBefore",
-    "createdAfter",
-    "minClicks",
-    "maxClicks",
-    "externalId",
-)
-
 
 class LinkFilter(NamedTuple):
     """The conditions of a filter; None matches any link.

@@ -11,7 +11,7 @@ from functions.domain.clock import iso_moment
 from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.deletion_names import DeletionState, Mode
 from functions.schemas.links import Moment
-from functions.schemas.request_model import Conditions, RequestModel
+from functions.schemas.request_model import Conditions
 
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -48,7 +48,7 @@ class TrashFields(Conditions):
 
 def parse_audit_filter(query: Mapping[str, str]) -> DeletionFilter:
     """Raises ``InvalidRequest`` with all errors."""
-    fields = AuditFields.parse(_given(AuditFields, query))
+    fields = AuditFields.parse(query)
     return DeletionFilter(
         state=fields.state,
         mode=fields.mode,
@@ -63,14 +63,10 @@ def parse_trash_filter(query: Mapping[str, str]) -> DeletionFilter:
 
     Raises ``InvalidRequest`` with all errors.
     """
-    fields = TrashFields.parse(_given(TrashFields, query))
+    fields = TrashFields.parse(query)
     return DeletionFilter(
         mode="soft",
         actor=fields.actor,
         created_after=iso_moment(fields.deletedAfter) if fields.deletedAfter else None,
         created_before=iso_moment(fields.deletedBefore) if fields.deletedBefore else None,
     )
-
-
-def _given(model: type[RequestModel], query: Mapping[str, str]) -> dict[str, str]:
-    return {name: query[name] for name in model.model_fields if name in query}

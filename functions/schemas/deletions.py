@@ -45,8 +45,8 @@ def erased_links(
     return body
 
 
-def deletion_summary(deletion: Deletion) -> responses.DeletionSummary:
-    """A deletion without its results, as a list shows it."""
+def deletion_summary(deletion: Deletion, undo_until: str | None) -> responses.DeletionSummary:
+    """A deletion without its results, as a list shows it; ``undo_until`` depends on the caller."""
     return {
         "id": deletion.id,
         "mode": deletion.mode,
@@ -63,8 +63,7 @@ def deletion_summary(deletion: Deletion) -> responses.DeletionSummary:
         "receipt": deletion.receipt,
         # The URL needs the scope analyticsRead: only the request for one deletion signs it.
         "export": {"url": None, "expiresAt": None} if deletion.export is not None else None,
-        # Depends on who asks.
-        "undoUntil": None,
+        "undoUntil": undo_until,
     }
 
 
@@ -96,7 +95,11 @@ def restore_summary(restore: Restore) -> responses.RestoreSummary:
 
 
 def deletion_detail(
-    deletion: Deletion, link_ids: Sequence[str], start: int, next_cursor: str | None
+    deletion: Deletion,
+    link_ids: Sequence[str],
+    start: int,
+    next_cursor: str | None,
+    undo_until: str | None,
 ) -> responses.Deletion:
     """A deletion with the outcomes of ``link_ids``, whose first one has the position ``start``."""
     outcomes = deletion.outcomes[start : start + len(link_ids)]
@@ -104,7 +107,5 @@ def deletion_detail(
         {"id": link_id, "outcome": Outcome(outcome).label}
         for link_id, outcome in zip(link_ids, outcomes, strict=True)
     ]
-    # A copy with the members that a summary lacks.
-    detail = cast("responses.Deletion", {**deletion_summary(deletion)})
-    detail["results"], detail["nextCursor"] = results, next_cursor
-    return detail
+    summary = deletion_summary(deletion, undo_until)
+    return cast("responses.Deletion", summary | {"results": results, "nextCursor": next_cursor})

@@ -15,7 +15,13 @@ from functions.api.deletion_request import (
     reason_of,
     sort_ids,
 )
-from functions.api.deletion_response import RESULTS, about, record_of, results_cursor, undo_deadline
+from functions.api.deletion_response import (
+    RESULTS,
+    about,
+    location_of,
+    results_cursor,
+    undo_deadline,
+)
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Described, Routes
@@ -53,13 +59,13 @@ def _create_deletion_again(
     """The deletion as it was first answered, without later restores and purges."""
     from functions.schemas.new_deletion import parse_new_deletion
 
-    request_body = parse_new_deletion(request.json())
+    request_body = parse_new_deletion(request.json)
     _require_scopes(request, request_body)
     valid, invalid = sort_ids(request_body.ids or [])
     if request_body.dryRun:
         return _previewed_again(request, record, valid, invalid)
     deletion = as_first_returned(earlier_deletion(request, record))
-    return _made(request, deletion, _not_found(request_body, deletion, invalid))
+    return _created(request, deletion, _not_found(request_body, deletion, invalid))
 
 
 @routes.route(
@@ -89,7 +95,7 @@ def create_deletion(request: Request) -> Response[NewErasure | PendingDeletion |
     from functions.schemas.new_deletion import parse_new_deletion
 
     caller = request.caller
-    request_body = parse_new_deletion(request.json())
+    request_body = parse_new_deletion(request.json)
     _require_scopes(request, request_body)
     stores = service_stores.deletion_stores()
     requested_by = deletion_request(
@@ -111,7 +117,7 @@ def create_deletion(request: Request) -> Response[NewErasure | PendingDeletion |
         deletion = soft_delete(valid, invalid, deletion_request=requested_by, stores=stores)
     else:
         deletion = erase_many(valid, deletion_request=requested_by, stores=stores)
-    return _made(request, deletion, _not_found(request_body, deletion, invalid))
+    return _created(request, deletion, _not_found(request_body, deletion, invalid))
 
 
 def _require_scopes(request: Request, request_body: NewDeletion) -> None:
@@ -160,7 +166,7 @@ def _delete_by_filter(
             budget=budget,
             open_filters=plan.open_filters,
         )
-        return _made(request, deletion, None)
+        return _created(request, deletion, None)
     found = preview_filter(
         link_filter,
         mode=request_body.mode,
@@ -240,16 +246,16 @@ def _confirmed(token: str, workspace_id: str, mode: Mode) -> str:
     return str(digest)
 
 
-def _made(
+def _created(
     request: Request, deletion: Deletion, not_found: list[str] | None
 ) -> Response[NewErasure]:
     """The deletion with its first outcomes: 202 while it is running."""
     headers, log_fields = about(deletion)
-    headers |= record_of(deletion, request)
+    headers |= location_of(request, deletion)
     page = deletion.link_ids[:RESULTS]
     cursor = results_cursor(request, deletion, len(page))
-    body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor))
+    undo_until = undo_deadline(request, deletion)
+    body = cast("NewErasure", deletion_detail(deletion, page, 0, cursor, undo_until))
     if not_found is not None:
         body["notFoundIds"] = not_found
-    body["undoUntil"] = undo_deadline(request, deletion)
     return Response(202 if deletion.open else 200, body, headers, log_fields)

@@ -50,7 +50,7 @@ def _create_again(
     from functions.schemas.links import parse_new_links
 
     # Without the current policies: the links were allowed when they were created.
-    new = parse_new_links(request.json(), app_schemes_in(request.json()))
+    new = parse_new_links(request.json, app_schemes_in(request.json))
     return _created(request, plan_links(new, keyed, workspace_id=workspace_id))
 
 
@@ -72,7 +72,7 @@ def create_links(request: Request) -> Response[link_responses.Link | list[link_r
 
     caller, links = request.caller, container.links()
     new = parse_new_links(
-        request.json(), caller.policies.app_schemes, maximum=caller.plan.links_per_create
+        request.json, caller.policies.app_schemes, maximum=caller.plan.links_per_create
     )
     with explained_conflicts(caller, links):
         return _created(request, _create(request, new, links))
@@ -112,7 +112,7 @@ def _created(
 ) -> Response[link_responses.Link | list[link_responses.Link]]:
     views = [link_view(link, request.base_url) for link in created]
     log_fields = {"ids": len(views)}
-    if isinstance(request.json(), list):
+    if isinstance(request.json, list):
         return Response(201, views, log_fields=log_fields)
     location = request.location(f"/api/links/{views[0]['id']}")
     return Response(201, views[0], location, log_fields)

@@ -59,7 +59,7 @@ def delete_links(request: Request) -> Response[DeletedLinks | PendingLinks]:
     and nothing is deleted. Records and analytics stay; the short codes stay taken. The plan limits
     the number of ids, counted before duplicates are removed.
     """
-    valid, invalid = distinct_ids(request.json(), request)
+    valid, invalid = distinct_ids(request.json, request)
     deletion = soft_delete(
         valid,
         invalid,
@@ -104,7 +104,7 @@ def _link_deleted(deletion: Deletion) -> Response[ErasedLink]:
 def _bulk_delete_again(
     request: Request, record: IdempotencyRecord
 ) -> Response[ErasedLinks | PendingErasure]:
-    _, invalid = sort_ids(request.json()["ids"])
+    _, invalid = sort_ids(request.json["ids"])
     deletion = earlier_deletion(request, record)
     return deletion_response(request, deletion, erased_links(deletion, invalid))
 
@@ -118,7 +118,7 @@ def bulk_delete_links(request: Request) -> Response[ErasedLinks | PendingErasure
 
     Ids that are malformed, unknown or of another workspace are in ``notFoundIds``.
     """
-    body = request.json()
+    body = request.json
     if not isinstance(body, dict) or "ids" not in body or set(body) - {"ids", "reason"}:
         raise InvalidRequest('The body must be {"ids": […]}, optionally with "reason"')
     reason = reason_of(request, body.get("reason"))

@@ -23,7 +23,7 @@ def _install_again(request: Request, record: IdempotencyRecord) -> Response[Inst
     from functions.schemas.installs import parse_new_install
 
     recorded = recorded_install(
-        parse_new_install(request.json()),
+        parse_new_install(request.json),
         record,
         installs=container.installs(),
     )
@@ -41,7 +41,7 @@ def create_install(request: Request) -> Response[Install]:
     from functions.schemas.installs import parse_new_install
 
     recorded = record_install(
-        parse_new_install(request.json()),
+        parse_new_install(request.json),
         workspace_id=request.caller.workspace_id,
         key=request.idempotency_key,
         keys=container.idempotency(),

@@ -70,7 +70,7 @@ def issue_key(request: Request) -> Response[IssuedApiKey]:
     # Imported here: the parser loads pydantic, which the function's other routes do not need.
     from functions.schemas.api_keys import parse_new_api_key
 
-    new = parse_new_api_key(request.json())
+    new = parse_new_api_key(request.json)
     issuer = _issuer(request.caller)
     try:
         secret_key, record = issue(

@@ -13,7 +13,7 @@ from functions.api.response import Response
 from functions.api.route import Described, Routes
 from functions.domain.errors import Conflict, LimitReached, LinkNotFound
 from functions.domain.link import Link
-from functions.domain.link_filter import EVERY_LINK, FILTER_NAMES
+from functions.domain.link_filter import EVERY_LINK
 from functions.domain.urls import own_hosts
 from functions.schemas.link_views import link_view, written_view
 from functions.services.link_lookup import find_link
@@ -26,23 +26,35 @@ if TYPE_CHECKING:
 
 routes = Routes("Links")
 
+FILTER = of_model(
+    "FilterFields",
+    "tag",
+    "title",
+    "isActive",
+    "expired",
+    "createdBefore",
+    "createdAfter",
+    "minClicks",
+    "maxClicks",
+    "externalId",
+)
+
 
 @routes.route(
     "GET",
     "/api/links",
     scope="linksRead",
-    query=page(maximum=1_000) | of_model("FilterFields", FILTER_NAMES),
+    query=page(maximum=1_000) | FILTER,
 )
 @Described(raises=(LimitReached,), leads_to={"/api/links/{id}": {"id": "links/0/id"}})
 def list_links(request: Request) -> Response[link_responses.LinkPage]:
     """Live links, newest first, page by page."""
-    query = request.query
     link_filter = EVERY_LINK
-    if given := {name: query[name] for name in FILTER_NAMES if name in query}:
+    if request.conditions:
         # Imported here: the parser loads pydantic, which the routes that only read do not need.
         from functions.schemas.filters import parse_query
 
-        link_filter = parse_query(given)
+        link_filter = parse_query(request.conditions)
     workspace_id = request.caller.workspace_id
     limit, position = filtered_page_of(request, "list", link_filter)
 
@@ -90,7 +102,7 @@ def update_link(request: Request) -> Response[link_responses.Link | link_respons
     """
     from functions.schemas.links import parse_link_changes
 
-    changes = parse_link_changes(request.json(), request.caller.policies.app_schemes)
+    changes = parse_link_changes(request.json, request.caller.policies.app_schemes)
     links = container.links()
     with explained_conflicts(request.caller, links):
         link = change_link(

@@ -29,14 +29,14 @@ routes = Routes("Deletions")
 #: Restores that a deletion shows, newest first.
 RESTORES = 25
 
-AUDIT = ("state", "mode", "actor", "createdAfter", "createdBefore")
+AUDIT = of_model("AuditFields", "state", "mode", "actor", "createdAfter", "createdBefore")
 
 
 @routes.route(
     "GET",
     "/api/deletions",
     scope="linksRead",
-    query=page(maximum=100) | of_model("AuditFields", AUDIT),
+    query=page(maximum=100) | AUDIT,
 )
 @Described(raises=(LimitReached,))
 def list_deletions(request: Request) -> Response[DeletionPage]:
@@ -47,10 +47,10 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
     from functions.services.audit_trail import list_deletions as list_page
 
     caller, deletion_filter = request.caller, EVERY_DELETION
-    if not request.query.keys().isdisjoint(AUDIT):
+    if request.conditions:
         from functions.schemas.deletion_filter import parse_audit_filter
 
-        deletion_filter = parse_audit_filter(request.query)
+        deletion_filter = parse_audit_filter(request.conditions)
     limit, position = filtered_page_of(request, "deletions", deletion_filter)
     found, last = list_page(
         workspace_id=caller.workspace_id,
@@ -61,9 +61,7 @@ def list_deletions(request: Request) -> Response[DeletionPage]:
         budget=RequestBudget(caller.workspace_id, caller.plan, access=container.access()),
     )
     cursor = filtered_cursor(request, "deletions", last, deletion_filter)
-    views = [deletion_summary(each) for each in found]
-    for view, each in zip(views, found, strict=True):
-        view["undoUntil"] = undo_deadline(request, each)
+    views = [deletion_summary(each, undo_deadline(request, each)) for each in found]
     return Response(200, {"deletions": views, "nextCursor": cursor})
 
 
@@ -90,8 +88,7 @@ def get_deletion(request: Request) -> Response[deletion_responses.Deletion]:
     ids = deletions.page_of_ids(deletion, start, limit)
     cursor = results_cursor(request, deletion, start + len(ids))
     headers, log_fields = about(deletion)
-    body = deletion_detail(deletion, ids, start, cursor)
-    body["undoUntil"] = undo_deadline(request, deletion)
+    body = deletion_detail(deletion, ids, start, cursor, undo_deadline(request, deletion))
     if deletion.mode == "soft" and not deletion.open:
         restores = container.restores().of_deletion(
             deletion.workspace_id, deletion.id, limit=RESTORES

@@ -14,7 +14,7 @@ from functions.api.deletion_request import (
     reason_of,
     sort_ids,
 )
-from functions.api.deletion_response import about, record_of
+from functions.api.deletion_response import about, location_of
 from functions.api.request import Request
 from functions.api.response import Response
 from functions.api.route import Described, Routes
@@ -111,7 +111,7 @@ def _links_restored(
         response["toBePurged"] = done.to_be_purged
     log_fields |= {"restoreId": done.restore.id, "restored": len(response["restoredIds"])}
     if done.pending_ids:
-        headers |= record_of(done.deletion, request)
+        headers |= location_of(request, done.deletion)
         pending: PendingRestore = {**response, "pendingIds": done.pending_ids}
         return Response(202, pending, headers, log_fields)
     return Response(200, response, headers, log_fields)

@@ -9,7 +9,7 @@ from functions.api.paging import filtered_cursor, filtered_page_of, page
 from functions.api.request import Request, of_model
 from functions.api.response import Response
 from functions.api.route import Routes
-from functions.domain.deletion_filter import SOFT_DELETIONS, TRASH_NAMES
+from functions.domain.deletion_filter import SOFT_DELETIONS
 from functions.schemas.trash import trashed_link_view
 from functions.services.trash import Position
 from functions.services.trash import list_trash as list_page
@@ -25,7 +25,7 @@ routes = Routes("Deletions")
     "/api/trash",
     scope="linksRead",
     # 100 of the largest links fit a response.
-    query=page(maximum=100) | of_model("TrashFields", TRASH_NAMES),
+    query=page(maximum=100) | of_model("TrashFields", "actor", "deletedAfter", "deletedBefore"),
 )
 def list_trash(request: Request) -> Response[TrashPage]:
     """Soft-deleted links that can be restored, newest deletion first, page by page.
@@ -34,11 +34,11 @@ def list_trash(request: Request) -> Response[TrashPage]:
     /api/deletions/{id}/restore``, or erase it with ``POST /api/deletions``.
     """
     workspace_id, deletion_filter = request.caller.workspace_id, SOFT_DELETIONS
-    if not request.query.keys().isdisjoint(TRASH_NAMES):
+    if request.conditions:
         # Imported here: the parser loads pydantic, which the function's other routes do not need.
         from functions.schemas.deletion_filter import parse_trash_filter
 
-        deletion_filter = parse_trash_filter(request.query)
+        deletion_filter = parse_trash_filter(request.conditions)
     limit, position = filtered_page_of(request, "trash", deletion_filter)
     found, last = list_page(
         workspace_id=workspace_id,
