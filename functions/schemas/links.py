@@ -158,15 +158,12 @@ class UtmParameters(RequestModel):
     content: Utm | None = None
 
 
-class NewLink(RequestModel):
-    """The body of ``POST /api/links``; ``customCode`` is another name of ``shortCode``."""
+class LinkFields(RequestModel):
+    """What is the same for a new link and for changes."""
 
     originalUrl: WebAddress
-    shortCode: ShortCode | None = None
-    customCode: ShortCode | None = None
     title: Title | None = None
     description: Description | None = None
-    tags: Tags = Field(default=[])
     iosUrl: AppAddress | None = None
     androidUrl: AppAddress | None = None
     webFallbackUrl: WebAddress | None = None
@@ -175,6 +172,14 @@ class NewLink(RequestModel):
     expiresAt: Moment | None = None
     forwardQuery: StrictBool = True
     isActive: StrictBool = True
+
+
+class NewLink(LinkFields):
+    """The body of ``POST /api/links``; ``customCode`` is another name of ``shortCode``."""
+
+    shortCode: ShortCode | None = None
+    customCode: ShortCode | None = None
+    tags: Tags = Field(default=[])
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -182,24 +187,14 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         del member["default"]
 
 
-class LinkChanges(RequestModel):
+class LinkChanges(LinkFields):
     """The body of ``PUT /api/links/{id}``: given fields change, ``null`` clears."""
 
     # A field that is not given stays as it is.
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     originalUrl: WebAddress = ""
-    title: Title | None = None
-    description: Description | None = None
     tags: Tags | None = None
-    iosUrl: AppAddress | None = None
-    androidUrl: AppAddress | None = None
-    webFallbackUrl: WebAddress | None = None
-    utmParameters: UtmParameters | None = None
-    externalId: ExternalId | None = None
-    expiresAt: Moment | None = None
-    forwardQuery: StrictBool = True
-    isActive: StrictBool = True
 
 
 def parse_new_links(
@@ -244,7 +239,7 @@ def parse_link_changes(body: object, app_schemes: Collection[str] = ()) -> dict[
     return stored_fields(changes, sorted(changes.model_fields_set))
 
 
-def stored_fields(link: NewLink | LinkChanges, names: Iterable[str]) -> dict[str, Any]:
+def stored_fields(link: LinkFields, names: Iterable[str]) -> dict[str, Any]:
     """The given fields as the link item stores them; None for a field that is not stored."""
     fields: dict[str, Any] = {}
     for name in names:
