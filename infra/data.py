@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -51,10 +51,10 @@ class Data(Construct):
 
         # They contain personal data of visitors, so they expire soon.
         self.exports_bucket = self._bucket("ExportsBucket", "expire-exports", days=7)
-        # For scripts of web pages. A browser that opens a signed URL as a download needs no rule.
+        # For scripts of web pages. A download link, as in the console, needs no rule.
         self.exports_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
-            allowed_origins=_export_origins(settings),
+            allowed_origins=[*settings.cors_allow_origins],
             max_age=3_600,
         )
 
@@ -115,23 +115,6 @@ class Data(Construct):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
             **_throughput(self._settings.capacity),
         )
-
-
-def _export_origins(settings: Settings) -> list[str]:
-    """The origins that may call the API, and that of the console, which the API serves itself.
-
-    Without a custom domain the console's host begins with the id of the API. The API needs the
-    functions, and they need the bucket, so the rule cannot name the API: it allows any API of the
-    region. This grants no access: a request needs a signed URL and has no credentials.
-    """
-    if settings.cors_allow_origins == ("*",):
-        return ["*"]
-    console = (
-        f"https://{settings.custom_domain.name}"
-        if settings.custom_domain is not None
-        else f"https://*.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
-    )
-    return [*settings.cors_allow_origins, console]
 
 
 def _throughput(capacity: OnDemand) -> dict[str, Any]:
