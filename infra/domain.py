@@ -24,13 +24,9 @@ def add_custom_domain(scope: Construct, domain: CustomDomain, *, api: apigateway
     )
     name.add_base_path_mapping(api, base_path=domain.base_path or None, stage=api.deployment_stage)
     if domain.hosted_zone_id:
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            scope,
-            "Zone",
-            hosted_zone_id=domain.hosted_zone_id,
-            zone_name=domain.hosted_zone_name,
-        )
+        zone = route53.HostedZone.from_hosted_zone_id(scope, "Zone", domain.hosted_zone_id)
         target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(name))
+        # The dot says that the name is whole: the zone's own name is not known.
         record_name = f"{domain.name}."
         route53.ARecord(scope, "Ipv4", zone=zone, record_name=record_name, target=target)
         route53.AaaaRecord(scope, "Ipv6", zone=zone, record_name=record_name, target=target)

@@ -69,7 +69,6 @@ class CustomDomain:
     #: The base path of the API, without slashes; "" for the whole name.
     base_path: str = ""
     hosted_zone_id: str = ""
-    hosted_zone_name: str = ""
 
     def __post_init__(self) -> None:
         _check_host_name("domainName", self.name)

@@ -40,7 +40,6 @@ CONTEXT = (
     "certificateArn",
     "basePath",
     "hostedZoneId",
-    "hostedZoneName",
     "cdn",
     "cdnDomainName",
     "cdnCertificateArn",
@@ -67,7 +66,7 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     - `corsAllowOrigins`: comma separated, without spaces
     - `homeUrl`: where a visit to `/` is sent
     - `alarmEmail`
-    - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`, `hostedZoneName`
+    - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`
     - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
     - `receiptKey=2`, for a new key of receipts; `receiptKey=0`, for receipts that are not signed
     - `eventsUrl`, `eventsSecret`: where every event is sent, and the secret with the key for it
@@ -143,7 +142,6 @@ def _custom_domain(context: Mapping[str, str]) -> CustomDomain | None:
         certificate_arn=context.get("certificateArn", ""),
         base_path=context.get("basePath", "").strip("/"),
         hosted_zone_id=context.get("hostedZoneId", ""),
-        hosted_zone_name=context.get("hostedZoneName", ""),
     )
 
 

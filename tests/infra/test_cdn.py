@@ -41,7 +41,7 @@ def test_a_custom_domain_has_its_base_path_and_short_urls() -> None:
 
 
 def test_with_a_hosted_zone_the_dns_records_are_created() -> None:
-    template = synthesize(hostedZoneId="Z1", hostedZoneName="example.com", **DOMAIN)
+    template = synthesize(hostedZoneId="Z1", **DOMAIN)
     records = resources(template, "AWS::Route53::RecordSet").values()
     assert {record["Properties"]["Type"] for record in records} == {"A", "AAAA"}
     assert {record["Properties"]["Name"] for record in records} == {"go.example.com."}

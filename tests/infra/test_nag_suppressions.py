@@ -23,7 +23,6 @@ EVERYTHING = {
     "domainName": "go.example.com",
     "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/one",
     "hostedZoneId": "Z1",
-    "hostedZoneName": "example.com",
     "cdn": "true",
     "cdnDomainName": "l.example.com",
     "cdnCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/two",
