@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class FilterRequest(NamedTuple):
     """The request of a deletion by filter, with the filter as the caller wrote it.
 
-    ``maximum`` is the plan's limit of ids, ``digest`` identifies the set that the caller confirmed,
-    ``reads_per_minute`` is the rate of reads in the background, and ``slot`` is the workspace's
-    slot that the deletion holds while it waits.
+    ``maximum`` is the plan's limit of ids, ``reads_per_minute`` is the rate of reads in the
+    background, ``digest`` identifies the set that the caller confirmed, and ``slot`` is the
+    workspace's slot that the deletion holds while it waits.
     """
 
     filter: dict[str, Any]
     maximum: int
+    reads_per_minute: int
     digest: str | None = None
-    reads_per_minute: int | None = None
     slot: int | None = None
 
 

@@ -83,8 +83,8 @@ def delete_by_filter(
     *,
     deletion_request: DeletionRequest,
     stores: Stores,
-    budget: ReadBudget | None = None,
-    open_filters: int = 1,
+    budget: ReadBudget,
+    open_filters: int,
 ) -> Deletion:
     """Delete the links that match a filter, softly or permanently.
 

@@ -53,8 +53,8 @@ def preview_filter(
     workspace_id: str,
     maximum: int,
     links: LinksTable,
-    budget: ReadBudget | None = None,
-    max_reads: int | None = None,
+    budget: ReadBudget,
+    max_reads: int,
 ) -> FilterPreview:
     """The effect of deleting by this filter; raises ``InvalidRequest`` if it is too broad.
 

@@ -84,16 +84,15 @@ class LeasedBudget:
     ``renew`` returns False if another worker has the lease; the resolution then ends unfinished.
     """
 
-    def __init__(self, renew: Callable[[], bool], budget: ReadBudget | None) -> None:
+    def __init__(self, renew: Callable[[], bool], budget: ReadBudget) -> None:
         self._renew = renew
         self._budget = budget
 
     def open(self) -> None:
-        if self._budget is not None:
-            self._budget.open()
+        self._budget.open()
 
     def take(self, links: int) -> bool:
-        return self._renew() and (self._budget is None or self._budget.take(links))
+        return self._renew() and self._budget.take(links)
 
 
 class PacedBudget:

@@ -66,7 +66,7 @@ def select(
     workspace_id: str,
     links: LinksTable,
     maximum: int,
-    budget: ReadBudget | None = None,
+    budget: ReadBudget,
 ) -> ResolvedLinks:
     """All live links of the workspace that match, each read strongly.
 
@@ -79,8 +79,7 @@ def select(
             selection.add(link)
         selection.complete = True
         return selection
-    if budget is not None:
-        budget.open()
+    budget.open()
     keys = links.live_index.ids(
         workspace_id,
         after=link_filter.created_before,
@@ -92,7 +91,7 @@ def select(
         if not chunk:
             selection.complete = True
             return selection
-        if budget is not None and not budget.take(len(chunk)):
+        if not budget.take(len(chunk)):
             selection.over_budget = True
             return selection
         found = links.get_many(workspace_id, chunk)

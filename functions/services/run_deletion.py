@@ -135,9 +135,8 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
-    paced_budget, has_lease, invocation_deadline = None, True, current_deadline()
-    if filter_request.reads_per_minute is not None:
-        paced_budget = PacedBudget(filter_request.reads_per_minute)
+    paced_budget = PacedBudget(filter_request.reads_per_minute)
+    has_lease, invocation_deadline = True, current_deadline()
 
     def renew() -> bool:
         nonlocal has_lease

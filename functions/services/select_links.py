@@ -16,7 +16,7 @@ def select_for(
     filter_request: FilterRequest,
     workspace_id: str,
     stores: Stores,
-    budget: ReadBudget | None,
+    budget: ReadBudget,
 ) -> ResolvedLinks:
     # Imported here: the parser loads pydantic, which most cold starts do not need.
     from functions.schemas.filters import parse_filter

@@ -219,7 +219,7 @@ def test_a_release_that_is_refused_does_not_stop_the_deletion(
 def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> Deletion:
     """A deletion by filter that is resolved in the background."""
     return delete_links.delete_by_filter(
-        FilterRequest({"maxClicks": 0}, 2, None, 6_000),
+        FilterRequest({"maxClicks": 0}, 2, 6_000),
         "soft",
         deletion_request=world.deletion_request(
             export_base_url=BASE_URL, open_exports=open_exports

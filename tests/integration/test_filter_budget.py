@@ -212,7 +212,7 @@ def in_background(
     world: World, monkeypatch: pytest.MonkeyPatch, *, open_filters: int, key: str | None = None
 ) -> Any:
     return delete_links.delete_by_filter(
-        FilterRequest({"maxClicks": 0}, 100, None, 6_000),
+        FilterRequest({"maxClicks": 0}, 100, 6_000),
         "soft",
         deletion_request=world.deletion_request(key=IdempotencyKey(key, "hash") if key else None),
         stores=world.stores,

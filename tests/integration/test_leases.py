@@ -14,6 +14,7 @@ from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
 from functions.services import delete_links, leases, resolve_filter, run_deletion, select_links
 from functions.services import restore as restore_service
+from functions.services.read_budget import PacedBudget
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
 from tests.support.faults import Killed, die
@@ -35,10 +36,12 @@ def accepted(world: World) -> Deletion:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
         deletion = delete_links.delete_by_filter(
-            FilterRequest({"tag": "summer"}, maximum=100),
+            FilterRequest({"tag": "summer"}, maximum=100, reads_per_minute=6_000),
             "soft",
             deletion_request=world.deletion_request(),
             stores=world.stores,
+            budget=PacedBudget(6_000),
+            open_filters=1,
         )
     assert deletion.state == "accepted"
     return deletion

@@ -63,6 +63,7 @@ from functions.services import delete_links, purge_items, run_deletion, select_l
 from functions.services import export as exporting
 from functions.services import qr as drawing
 from functions.services import restore as restore_service
+from functions.services.read_budget import PacedBudget
 from functions.services.resolve_filter import ResolvedLinks
 from functions.services.sessions import SessionPool, SigningKeys
 from tests.conftest import World
@@ -489,8 +490,13 @@ class Deletes:
         """A soft deletion whose request had no time to resolve the filter."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
-            filter_request = FilterRequest(dict(fields), maximum=100)
-            found = delete_links.delete_by_filter(filter_request, "soft", **self._given)
+            found = delete_links.delete_by_filter(
+                FilterRequest(dict(fields), maximum=100, reads_per_minute=6_000),
+                "soft",
+                budget=PacedBudget(6_000),
+                open_filters=1,
+                **self._given,
+            )
         assert found.state == "accepted"
         return found
 

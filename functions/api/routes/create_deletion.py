@@ -158,7 +158,7 @@ def _delete_by_filter(
     if not request_body.dryRun:
         deletion = delete_by_filter(
             FilterRequest(
-                request_body.filter or {}, plan.max_ids, digest, plan.filter_reads_per_minute
+                request_body.filter or {}, plan.max_ids, plan.filter_reads_per_minute, digest
             ),
             request_body.mode,
             deletion_request=requested_by,
