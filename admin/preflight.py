@@ -198,26 +198,15 @@ def concurrency(stack: str, template: Template, client: Clients) -> Advice:
     )
 
 
-def gateway_log_role(_stack: str, template: Template, client: Clients) -> Advice:
+def gateway_log_role(_stack: str, _template: Template, client: Clients) -> Advice:
     """The account's role by which API Gateway writes access logs."""
     current = client("apigateway").get_account().get("cloudwatchRoleArn")
-    if any(_properties(template, "AWS::ApiGateway::Account")):
-        if not current:
-            return Advice("API Gateway has no log role in this account. The stack sets one.")
-        return Advice(
-            f"The account's log role of API Gateway is {current}. The stack sets its own, which "
-            "all APIs of the region then use."
-        )
-    logs = any(
-        "AccessLogSetting" in each for each in _properties(template, "AWS::ApiGateway::Stage")
+    if not current:
+        return Advice("API Gateway has no log role in this account. The stack sets one.")
+    return Advice(
+        f"The account's log role of API Gateway is {current}. The stack sets its own, which all "
+        "APIs of the region then use."
     )
-    if logs and not current:
-        return Advice(
-            "The stage writes access logs, and API Gateway has no log role in this account.",
-            "aws apigateway update-account --patch-operations "
-            "op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN",
-        )
-    return Advice(f"The account's log role of API Gateway is {current or 'not needed'}.")
 
 
 def gateway_keys(_stack: str, _template: Template, client: Clients) -> Advice:

@@ -75,8 +75,8 @@ class Api(Construct):
             binary_media_types=["*/*"],
             # The account's role for access logs. It remains after the stage is deleted, because
             # other stages need it.
-            cloud_watch_role=settings.access_log,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if settings.access_log else None,
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 tracing_enabled=True,
@@ -114,8 +114,6 @@ class Api(Construct):
 
         It has neither the caller's address nor headers, so an erasure has nothing to remove here.
         """
-        if not self._settings.access_log:
-            return {}
         group = logs.LogGroup(
             self,
             "AccessLog",

@@ -72,7 +72,6 @@ REASONS: dict[type[Construct], dict[str, str]] = {
         "AwsSolutions-APIG4": "Redirects and the documentation are public",
     },
     apigateway.CfnStage: {
-        "AwsSolutions-APIG1": "Access logs need a role of the account; a stage may go without them",
         "AwsSolutions-APIG3": "The web ACL is an option of the stage (waf); the usage plans and "
         "the throttle of the redirects cost nothing",
         "AwsSolutions-APIG6": "Execution logs contain whole requests, with keys and bodies; the "

@@ -177,9 +177,6 @@ class Settings:
     log_level: Literal["DEBUG", "INFO"] = "INFO"
     #: A name of the CDK's `RetentionDays`.
     log_retention: Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS"] = "ONE_MONTH"
-    #: One line for each request that reaches the gateway, also for requests that it answers itself.
-    #: Needs the account's API Gateway log role, which the stack then sets.
-    access_log: bool = True
     #: Where alarms go, in addition to the stack's own topic (the `AlarmTopicArn` output).
     alarm_email: str = ""
     #: Where every event of the bus is sent too.

@@ -223,23 +223,6 @@ def test_a_log_role_that_the_stack_replaces_is_named(
     assert role in finding.says
 
 
-def test_access_logs_need_a_role_that_nothing_sets(
-    account: Account, template: dict[str, Any]
-) -> None:
-    without = {
-        "Resources": {
-            name: resource
-            for name, resource in template["Resources"].items()
-            if resource["Type"] != "AWS::ApiGateway::Account"
-        }
-    }
-    account.has_gateway()
-    finding = found(preflight.gateway_log_role, without, account)
-    assert finding.result == "fix"
-    assert finding.fix is not None
-    assert finding.fix.startswith("aws apigateway update-account")
-
-
 @pytest.mark.parametrize(
     ("pages", "result"), [((0,), "ok"), ((500, 9_400), "ok"), ((500, 9_401), "fix")]
 )

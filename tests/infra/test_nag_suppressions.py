@@ -194,7 +194,6 @@ def _refused(directory: Path) -> str:
 
 #: Findings that exist only with an option on, or off.
 ONLY_WITH_OPTIONS = {
-    "AwsSolutions-APIG1",
     "AwsSolutions-CFR1",
     "AwsSolutions-CFR2",
     "AwsSolutions-CFR3",
