@@ -1,4 +1,4 @@
-"""Encodes and parses large DynamoDB calls without botocore's service model.
+"""Encodes and parses DynamoDB's calls on items without botocore's service model.
 
 DynamoDB's protocol (AWS JSON 1.0) has the same shapes as the SDK's parameters and responses, except
 for binary values. botocore still walks through every value along its service model, in both

@@ -1,6 +1,6 @@
 """Signs DynamoDB's requests as botocore does, in a third of its time.
 
-A soft delete of 10,000 links signs 506 requests, and botocore's signature was a third of its CPU
+A soft delete of 10,000 links signs 502 requests, and botocore's signature was a third of its CPU
 time: it derives the signing key for each request and walks over the headers six times. The
 algorithm here is the same (Signature Version 4, "Create a signed AWS API request"), for the shape
 that all requests to DynamoDB have: a POST to ``/`` without a query, with a body of bytes. Any other
