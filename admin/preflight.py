@@ -87,7 +87,7 @@ def _load(directory: Path, stack: str) -> Template:
     try:
         template: Template = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Refused(f"{path} does not exist. Run: npx cdk synth --quiet") from None
+        raise Refused(f"{path} does not exist. Run: npx cdk synth --quiet -c stage=STAGE") from None
     return template
 
 
@@ -129,7 +129,7 @@ def _run(name: str, check: Check, stack: str, template: Template, client: Client
 # -- the checks -------------------------------------------------------------------------------
 
 
-def stack_state(stack: str, _template: Template, client: Clients) -> Advice:
+def stack_state(stack: str, template: Template, client: Clients) -> Advice:
     """Whether a deployment can start."""
     status = _status(stack, client)
     if status is None:
@@ -145,7 +145,7 @@ def stack_state(stack: str, _template: Template, client: Clients) -> Advice:
     if status in ("CREATE_FAILED", "UPDATE_FAILED"):
         return Advice(
             f"{stack} is {status}: its resources were kept, and the deployment can be repeated.",
-            f"npx cdk deploy {stack} --no-rollback",
+            _deploy(stack, template, "--no-rollback"),
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         return Advice(
@@ -222,7 +222,7 @@ def gateway_keys(_stack: str, _template: Template, client: Clients) -> Advice:
     )
 
 
-def gateway_rate(_stack: str, template: Template, client: Clients) -> Advice:
+def gateway_rate(stack: str, template: Template, client: Clients) -> Advice:
     """The stage's throttle, against the account's in this region."""
     [every] = [
         method
@@ -241,7 +241,8 @@ def gateway_rate(_stack: str, template: Template, client: Clients) -> Advice:
     # The burst limit of a stage is half of its rate.
     lower = min(account["rateLimit"] * RATE_SHARE, account["burstLimit"] * 2)
     return Advice(
-        f"{says} A flood would stop the others.", f"npx cdk deploy -c rateLimit={lower:.0f}"
+        f"{says} A flood would stop the others.",
+        _deploy(stack, template, f"-c rateLimit={lower:.0f}"),
     )
 
 
@@ -253,6 +254,12 @@ CHECKS: dict[str, Check] = {
     "API Gateway keys": gateway_keys,
     "API Gateway rate": gateway_rate,
 }
+
+
+def _deploy(stack: str, template: Template, option: str) -> str:
+    """The command that deploys this stack: without its stage it would be production's."""
+    stage = template["Outputs"]["StageName"]["Value"]
+    return f"npx cdk deploy {stack} -c stage={stage} {option}"
 
 
 def _properties(template: Template, kind: str) -> Iterator[dict[str, Any]]:

@@ -240,9 +240,9 @@ def test_the_accounts_keys_are_counted_over_all_pages(
     [
         (10_000, 5_000, None),
         (4_001, 2_000, None),
-        (4_000, 2_000, "npx cdk deploy -c rateLimit=1600"),
-        (2_500, 1_250, "npx cdk deploy -c rateLimit=1000"),
-        (10_000, 1_999, "npx cdk deploy -c rateLimit=3998"),
+        (4_000, 2_000, "npx cdk deploy Unlink-prod -c stage=prod -c rateLimit=1600"),
+        (2_500, 1_250, "npx cdk deploy Unlink-prod -c stage=prod -c rateLimit=1000"),
+        (10_000, 1_999, "npx cdk deploy Unlink-prod -c stage=prod -c rateLimit=3998"),
     ],
 )
 def test_the_regions_rate_must_exceed_the_stages(
@@ -273,7 +273,7 @@ def test_a_first_deployment_gets_instructions(account: Account, template: dict[s
         ("CREATE_COMPLETE", None),
         ("UPDATE_ROLLBACK_COMPLETE", None),
         ("REVIEW_IN_PROGRESS", None),
-        ("CREATE_FAILED", "npx cdk deploy Unlink-prod --no-rollback"),
+        ("CREATE_FAILED", "npx cdk deploy Unlink-prod -c stage=prod --no-rollback"),
         ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name Unlink-prod"),
         ("DELETE_FAILED", "aws cloudformation delete-stack --stack-name Unlink-prod"),
         (
