@@ -157,7 +157,7 @@ audit: $(VENV_STAMP) ## Known vulnerabilities of the dependencies; asks the advi
 	  .local/audit-venv/bin/pip-audit --require-hashes --disable-pip -r $$lock || exit 1; done
 
 .PHONY: lock
-lock: check-node ## Resolve requirements*.in and package.json again, with hashes.
+lock: check-python check-node ## Resolve requirements*.in and package.json again, with hashes.
 	$(PYTHON) -m venv $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(LOCK_TOOL)
 	$(LOCK) functions/requirements.in -o functions/requirements.txt

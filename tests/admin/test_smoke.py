@@ -52,3 +52,22 @@ def test_a_partly_deployed_stage_is_destroyed(
         ("deploy", ["-cstage=smoke", "-cgradual=true"]),
         ("destroy", ["-cstage=smoke", "-cgradual=true"]),
     ]
+
+
+def test_a_stage_that_cannot_be_emptied_is_destroyed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stage(Mock):
+        begin = clean = Mock(side_effect=OSError("no network"), __name__="step")
+
+    cdk = Mock(return_value=Mock(returncode=0))
+    monkeypatch.setattr("tests.smoke.__main__.subprocess.run", cdk)
+    monkeypatch.setattr(__main__, "client_maker", lambda: None)
+    monkeypatch.setattr(__main__, "outputs_of", Mock(side_effect=Refused("There is no stack")))
+    monkeypatch.setattr(__main__, "Smoke", Stage)
+    monkeypatch.setattr(__main__, "FIRST", Stage.begin)
+    monkeypatch.setattr(__main__, "CHECKS", (Stage.begin,))
+    monkeypatch.setattr(__main__, "ON_AWS", ())
+    assert __main__.main(["--yes"]) == 4
+    assert [call.args[0][1] for call in cdk.call_args_list] == ["deploy", "destroy"]
+    assert capsys.readouterr().out == "step: FAILED: OSError: no network\n" * 4

@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = run(smoke, (FIRST, Smoke.begin, *checks), sys.stdout.write)
     finally:
         if smoke is not None:
-            smoke.clean()
+            failed += run(smoke, (Smoke.clean,), sys.stdout.write)
         if cdk("destroy", "--force") != 0:
             failed.append("destroy")
     return len(failed)
