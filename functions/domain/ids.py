@@ -60,13 +60,13 @@ def new_link_ids(count: int) -> list[str]:
     return sorted(random_uuid() for _ in range(count))
 
 
-def new_time_ordered_id(*, now_ms: int | None = None, after: str = NO_RESTORE) -> str:
+def new_time_ordered_id(*, after: str = NO_RESTORE) -> str:
     """A version 7 UUID that sorts after ``after``, even if this clock is behind.
 
     ``after`` is the newest restore; a later deletion must sort after it. The clocks of two
     functions may differ by milliseconds; the order of a restore and a following delete must not.
     """
-    milliseconds = int(time.time() * 1000) if now_ms is None else now_ms
+    milliseconds = int(time.time() * 1000)
     if after != NO_RESTORE:
         milliseconds = max(milliseconds, int(uuid.UUID(after).int >> 80) + 1)
     return str(uuid.UUID(int=_time_ordered(milliseconds)))
