@@ -77,7 +77,8 @@ class Policies(NamedTuple):
         return {
             camel: getattr(self, name)
             for name, camel in NAMES.items()
-            if name not in _NOT_FOR_DELETIONS and getattr(self, name) != getattr(_DEFAULTS, name)
+            if name not in _NOT_FOR_DELETIONS
+            and getattr(self, name) != getattr(DEFAULT_POLICIES, name)
         }
 
     def stored(self) -> dict[str, int | bool | str]:
@@ -90,9 +91,8 @@ class Policies(NamedTuple):
 
     def restore_record(self) -> dict[str, int | bool]:
         """As :meth:`record`, with the copy of ``clickRetentionDays`` that a restored link gets."""
-        days = self.click_retention_days
-        kept = {} if days == DEFAULT_CLICK_RETENTION_DAYS else {CLICK_RETENTION: days or 0}
-        return self.record() | kept
+        days = self.of_clicks()[CLICK_RETENTION]
+        return self.record() | ({} if days is None else {CLICK_RETENTION: days})
 
     def of_a_purge(self, expires_at: str | None, *, not_before: int = 0) -> dict[str, Any]:
         """The attributes that make DynamoDB remove a live link some days after it expires.
@@ -109,6 +109,14 @@ class Policies(NamedTuple):
         oldest = int(time.time()) - OLDEST_TTL_SECONDS
         return {"ttl": max(expiry + days * 86_400, oldest, not_before), "policies": self.record()}
 
+    def of_clicks(self) -> dict[str, int | None]:
+        """The link's copy of ``clickRetentionDays``; None for the default.
+
+        The redirect reads it from the link, because it may not read the ``access`` table.
+        """
+        days = self.click_retention_days
+        return {CLICK_RETENTION: None if days == DEFAULT_CLICK_RETENTION_DAYS else days or 0}
+
     def full(self) -> dict[str, int | bool | list[str] | None]:
         """Every policy by camelCase name."""
         found = {camel: getattr(self, name) for name, camel in NAMES.items()}
@@ -118,7 +126,7 @@ class Policies(NamedTuple):
 #: Attribute name -> the name under which it is stored and shown.
 NAMES = {name: camel_case(name) for name in Policies._fields}
 
-_DEFAULTS = Policies()
+DEFAULT_POLICIES = Policies()
 
 #: Policies that the functions that finish a deletion do not need.
 _NOT_FOR_DELETIONS = ("app_schemes", "click_retention_days", "undo_minutes")

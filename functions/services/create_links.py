@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions.aws.parallel import in_parallel
-from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.clock import current_deadline, shutdown_deadline
 from functions.domain.error_texts import MAX_FAULTS
 from functions.domain.errors import (
@@ -19,7 +18,7 @@ from functions.domain.errors import (
     UnlinkError,
 )
 from functions.domain.link import DESTINATIONS, FIELDS, Link
-from functions.domain.policies import Policies
+from functions.domain.policies import DEFAULT_POLICIES, Policies
 from functions.powertools import Logger
 from functions.repositories.link_counts import Quota
 from functions.repositories.links import LinksTable
@@ -45,7 +44,7 @@ def create_links(
     user_id: str,
     own_hosts: Collection[tuple[str, int]] = (),
     links: LinksTable,
-    policies: Policies | None = None,
+    policies: Policies = DEFAULT_POLICIES,
     run: UnkeyedRun | KeyedRun | None = None,
     check: Callable[[list[Link]], None] | None = None,
     quota: Quota | None = None,
@@ -63,7 +62,7 @@ def create_links(
     planned = plan_links(new, run, workspace_id=workspace_id)
     _refuse_destinations(planned, own_hosts)
     for position, link in enumerate(planned):
-        kept = (policies or Policies()).of_a_purge(link.expires_at) | click_retention(policies)
+        kept = policies.of_a_purge(link.expires_at) | policies.of_clicks()
         planned[position] = link.with_changes(kept)
     custom = [code for link in new if (code := link.shortCode or link.customCode)]
     externals = [link.external_id for link in planned if link.external_id is not None]
@@ -121,14 +120,6 @@ def plan_links(
             )
         )
     return planned
-
-
-def click_retention(policies: Policies | None) -> dict[str, Any]:
-    """The link's copy of the workspace's ``clickRetentionDays``; None for the default.
-
-    The redirect reads it from the link, because it may not read the ``access`` table.
-    """
-    return {CLICK_RETENTION: policies.stored().get(CLICK_RETENTION)} if policies else {}
 
 
 def external_id_taken(values: list[str]) -> Conflict:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from functions.domain.click_retention import CLICK_RETENTION
 from functions.domain.deletion import Deletion
 from functions.domain.errors import Unavailable
 from functions.domain.ids import NO_RESTORE
@@ -35,7 +34,7 @@ def policy_attributes(state: DeletedState, record: Restore) -> dict[str, Any]:
     policies = Policies.read(record.policies)
     # With a TTL in the past DynamoDB would remove the restored link.
     attributes = policies.of_a_purge(state.expires_at, not_before=grace_end(record.id))
-    return attributes | {CLICK_RETENTION: policies.restore_record().get(CLICK_RETENTION)}
+    return attributes | policies.of_clicks()
 
 
 def live_again(ttl: int | None, record: Restore) -> RestoreOutcome:

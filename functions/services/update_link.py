@@ -8,9 +8,9 @@ from typing import Any
 from functions.domain.clock import current_deadline, later_than
 from functions.domain.errors import InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.link import DESTINATIONS, Link, grace_end
-from functions.domain.policies import Policies
+from functions.domain.policies import DEFAULT_POLICIES, Policies
 from functions.repositories.links import ExternalIdTaken, LinksTable
-from functions.services.create_links import click_retention, external_id_taken
+from functions.services.create_links import external_id_taken
 from functions.services.link_destinations import length_faults, loop_faults
 from functions.services.link_lookup import find_link
 
@@ -22,7 +22,7 @@ def update_link(
     workspace_id: str,
     own_hosts: Collection[tuple[str, int]] = (),
     links: LinksTable,
-    policies: Policies | None = None,
+    policies: Policies = DEFAULT_POLICIES,
 ) -> Link:
     """Change some fields of a live link, by the names of the API; returns the changed link.
 
@@ -38,11 +38,11 @@ def update_link(
     affected = DESTINATIONS if "utmParameters" in changes else urls
     if too_long := length_faults(link.with_changes(changes), affected):
         raise InvalidRequest(details=too_long)
-    changes = changes | click_retention(policies)
+    changes = changes | policies.of_clicks()
     while not current_deadline().passed:
         if "expiresAt" in changes:
             # Also a repeated `expiresAt`, in a request with every field, leaves the link its grace.
-            changes |= (policies or Policies()).of_a_purge(
+            changes |= policies.of_a_purge(
                 changes["expiresAt"], not_before=grace_end(link.fencing_token)
             )
         changes["updatedAt"] = later_than(link.updated_at)
