@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.api.client_wheel import client_wheel
+from functions.api.response import to_json
 from functions.api.static_content import (
     IMMUTABLE,
     REVALIDATED,
@@ -206,7 +207,7 @@ def _document_for(base_url: str) -> bytes:
     """The document with the requested base URL as its server."""
     document = json.loads(DOCUMENT.read_bytes())
     document["servers"] = [{"url": base_url}]
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(document).encode()
 
 
 def _policy(base_url: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from functions import container
 from functions.api.html_pages import page_or_json
 from functions.api.methods import allowed_methods
+from functions.api.response import to_json
 from functions.api.security_headers import REDIRECT, TRANSPORT
 from functions.api.static_content import lower_case_headers
 from functions.domain.errors import MethodNotAllowed
@@ -73,5 +73,5 @@ def json_response(status: int, body: ErrorBody) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "body": to_json(body),
     }

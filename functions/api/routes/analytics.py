@@ -27,9 +27,9 @@ DAYS = integer("Number of UTC days to look back, with today.", default=30, maxim
 def get_analytics(request: Request) -> Response[Analytics]:
     """The analytics of a link, live or soft-deleted, by id or short code.
 
-    Also for soft-deleted links, until they are erased. Clicks are counted within seconds; bots are
-    not counted. Country, region, city and timezone are ``unknown`` unless CloudFront serves the
-    short links. A list has at most a hundred values per day; the others are counted as ``other``.
+    Clicks are counted within seconds; bots are not counted. Country, region, city and timezone are
+    ``unknown`` unless CloudFront serves the short links. A list has at most a hundred values per
+    day; the others are counted as ``other``.
     """
     days = request.integer("days")
     response = analytics(

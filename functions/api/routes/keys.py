@@ -61,7 +61,7 @@ def _issue_again(request: Request, record: IdempotencyRecord) -> Response[Issued
     status=201, body="NewApiKey", raises=(Conflict,), leads_to={"/api/keys/{id}": {"id": "keyId"}}
 )
 def issue_key(request: Request) -> Response[IssuedApiKey]:
-    """Issue an API key with scopes that the caller has. It is shown once.
+    """Issue an API key with scopes that the caller has.
 
     A key acts for the user who issued it. It cannot have scopes that the issuer lacks (403). A
     workspace can have 100 active keys (409 with ``limit``). The secret is shown once: a repeated

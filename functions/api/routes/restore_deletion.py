@@ -57,13 +57,11 @@ def _restore_again(
 def restore_deletion(request: Request) -> Response[RestoredLinks | PendingRestore]:
     """Restore all links of a soft delete, or those of ``{"ids": […]}``, per id.
 
-    A key or session without ``linksRestore`` may do so with its own deletes, for a few minutes.
-    With ``linksUndo`` alone it is an undo: only of a soft delete, by the key or signed-in user that
-    made it, until its ``undoUntil``. Links are restored completely: short code, clicks, place in
-    the list; QR images at the next request for them. Without ``ids``, all links of the deletion.
-    Restoring twice is not an error. Refused per id: ``erased``, ``expired`` (its retention has
-    ended), ``deletedAgain`` (by another deletion), ``notDeleted`` (it was not found then),
-    ``notInDeletion``.
+    With ``linksUndo`` alone it is an undo: by the key or signed-in user that deleted the links,
+    until ``undoUntil`` of the deletion. Links are restored completely: short code, clicks, place in
+    the list; QR images at the next request for them. Restoring twice is not an error. Refused per
+    id: ``erased``, ``expired`` (its retention has ended), ``deletedAgain`` (by another deletion),
+    ``notDeleted`` (it was not found then), ``notInDeletion``.
     """
     from functions.services.restore import restore
 
