@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class Meter:
     reads: float = 0.0
     writes: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         real = getattr(self.client, operation)
@@ -36,15 +38,17 @@ class Meter:
             return real  # type: ignore[no-any-return]
 
         def call(**parameters: Any) -> Any:
-            self.calls[operation] += 1
-            before = self._items(operation, parameters)
-            response = real(**parameters)
-            spent = self.reads
-            getattr(self, f"_{operation}", lambda *_: None)(parameters, response, before)
-            if operation in ("get_item", "query"):
-                # As DynamoDB reports it.
-                response["ConsumedCapacity"] = {"CapacityUnits": self.reads - spent}
-            return response
+            # One at a time: calls in parallel would lose units of each other.
+            with self._lock:
+                self.calls[operation] += 1
+                before = self._items(operation, parameters)
+                response = real(**parameters)
+                spent = self.reads
+                getattr(self, f"_{operation}", lambda *_: None)(parameters, response, before)
+                if operation in ("get_item", "query"):
+                    # As DynamoDB reports it.
+                    response["ConsumedCapacity"] = {"CapacityUnits": self.reads - spent}
+                return response
 
         call.__name__ = operation
         return call

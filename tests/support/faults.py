@@ -295,15 +295,12 @@ def kill_from(
 
 def kill_after_second(faulty: FaultyClient, operation: str) -> None:
     """Kill the function after its second call of this operation was applied."""
-    seen = 0
+    seen = count(1)
 
     def fault(name: str, call: Call, _parameters: dict[str, Any]) -> Any:
-        nonlocal seen
         response = call()
-        if name == operation:
-            seen += 1
-            if seen == 2:
-                raise Killed
+        if name == operation and next(seen) == 2:
+            raise Killed
         return response
 
     faulty.fault, faulty.every = fault, True
