@@ -24,13 +24,6 @@ def create(world: World, body: Any, **event: Any) -> tuple[int, Any]:
     return world.call(links, "POST /api/links", body=body, headers=headers, **event)
 
 
-def test_a_thousand_created_links_are_answered_again(world: World) -> None:
-    first = create(world, [NEW] * 1000)
-
-    assert create(world, [NEW] * 1000) == first
-    assert len(world.live_ids()) == 1000
-
-
 def test_a_running_request_is_a_conflict_until_its_lease_expires(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
