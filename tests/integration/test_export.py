@@ -36,6 +36,7 @@ from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import Context
 from tests.support.faults import Killed, every_fault
 from tests.support.in_process_dynamodb import StartingPoint, download
+from tests.support.shards import use_two_shards
 
 NOW = int(time.time()) - 60
 EXPORT = "POST /api/analytics/links/{id}/export"
@@ -533,6 +534,7 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
         world.clicks.write(put=[to_item(each) for each in clicks])
         return link_id, {each["id"] for each in clicks}
 
+    use_two_shards(monkeypatch)
     monkeypatch.setattr(procedure, "PART_BYTES", part_bytes)
     monkeypatch.setattr(procedure, "SAVE_SECONDS", save_seconds)
     if not save_seconds:
@@ -556,4 +558,4 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
         lines = exports.lines(begun["id"])
         assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, point
         assert {line["id"] for line in lines[1:]} == clicks
-    assert point.at > (18 if part_bytes == 1_000 else 12)
+    assert point.at > (14 if part_bytes == 1_000 else 9)

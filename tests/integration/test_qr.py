@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 import resvg_py
 import zxingcpp
 from botocore.exceptions import ClientError, ReadTimeoutError
-from moto import mock_aws
 from PIL import Image
 
 from functions import container
@@ -273,15 +271,10 @@ def test_the_image_is_returned_when_the_bucket_is_down(world: World, images: Mem
         assert scan(picture(drawn, Style())) == [f"https://links.example/{link.short_code}"]
 
 
-@pytest.fixture
-def bucket(_no_host_credentials: None) -> Iterator[Images]:
-    with mock_aws():
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="qr-images")
-        yield Images(s3, "qr-images")
-
-
-def test_the_bucket_returns_stored_images_until_they_are_removed(bucket: Images) -> None:
+def test_the_bucket_returns_stored_images_until_they_are_removed(services_url: str) -> None:
+    s3 = boto3.client("s3", endpoint_url=services_url)
+    s3.create_bucket(Bucket="qr-images")
+    bucket = Images(s3, "qr-images")
     assert bucket.get("qr/a") is None
     bucket.put("qr/a", b"\x89PNG", content_type="image/png")
     assert bucket.get("qr/a") == b"\x89PNG"

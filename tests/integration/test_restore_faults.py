@@ -27,7 +27,7 @@ from tests.support.shards import use_two_shards
 
 pytestmark = pytest.mark.exhaustive
 
-LINKS = 12
+LINKS = 6
 KEY = IdempotencyKey("k", "hash")
 
 
@@ -35,9 +35,9 @@ KEY = IdempotencyKey("k", "hash")
 def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     use_two_shards(monkeypatch)
     monkeypatch.setattr(deletion_items, "INLINE_IDS", 4)
-    monkeypatch.setattr(deletion_items, "CHUNK_IDS", 10)
-    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 5)
-    monkeypatch.setattr(dynamodb, "READ_BATCH", 10)
+    monkeypatch.setattr(deletion_items, "CHUNK_IDS", 5)
+    monkeypatch.setattr(link_batches, "STATEMENT_BATCH", 2)
+    monkeypatch.setattr(dynamodb, "READ_BATCH", 5)
     monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
 
 

@@ -11,6 +11,7 @@ from functions.aws import client as aws
 from functions.domain.deletion import Deletion
 from functions.domain.errors import InvalidIds
 from functions.domain.outcomes import Outcome
+from functions.repositories.deletion_items import INLINE_IDS
 from functions.repositories.links import LinksTable
 from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
@@ -31,8 +32,8 @@ def test_deleted_links_leave_the_index_and_keep_their_record(world: World) -> No
     assert world.live_ids() == [kept]
 
 
-def test_a_thousand_links_take_the_chunked_record_and_keep_their_order(world: World) -> None:
-    ids = world.create(1000)[::-1]
+def test_many_links_take_the_chunked_record_and_keep_their_order(world: World) -> None:
+    ids = world.create(INLINE_IDS + 1)[::-1]
 
     deletion = world.soft_delete(ids)
 

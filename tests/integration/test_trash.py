@@ -17,7 +17,7 @@ from functions.domain.deletion_filter import DeletionFilter
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome, pack_outcomes
 from functions.handlers import account
-from functions.repositories.deletion_items import CHUNK_IDS
+from functions.repositories import deletion_items
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.links import LinksTable
 from functions.repositories.trash_records import TrashRecords
@@ -249,12 +249,14 @@ def test_a_page_of_50_costs_at_most_60_read_units(world: World, sizes: list[int]
     assert pages <= len(found) / 50 + 1 + len(sizes) / 2
 
 
-@pytest.mark.exhaustive
-def test_a_page_stays_bounded_when_everything_was_restored_or_erased(world: World) -> None:
-    restored = world.create(700)
-    for part in (restored[:350], restored[350:]):
+def test_a_page_stays_bounded_when_everything_was_restored_or_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash_service, "EMPTY_PAGE_UNITS", 100)
+    restored = world.create(140)
+    for part in (restored[:70], restored[70:]):
         bring_back(world, world.soft_delete(part).id)
-    erased = world.create(700)
+    erased = world.create(140)
     world.soft_delete(erased)
     world.erase(erased)
     last = world.create(1)
@@ -339,24 +341,28 @@ def test_pages_are_exact_during_deletions_and_restores(world: World, seed: int) 
     assert every(world) == []
 
 
-@pytest.mark.exhaustive
-def test_thousands_of_links_in_three_deletions(world: World) -> None:
+def test_deletions_whose_ids_fill_several_items(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One partly restored, one erased: the trash is what is left of them.
 
     The ids of the first two deletions fill two items each.
     """
-    size = CHUNK_IDS + 100
-    ids = [link_id for _ in range(6) for link_id in world.create(1_000)]
+    monkeypatch.setattr(deletion_items, "INLINE_IDS", 50)
+    for module in (deletion_items, trash_service):
+        monkeypatch.setattr(module, "CHUNK_IDS", 250)
+    size = 250 + 10
+    ids = world.create(600)
     first, second, third = ids[:size], ids[size : 2 * size], ids[2 * size :]
     one, _, _ = world.soft_delete(first), world.soft_delete(second), world.soft_delete(third)
-    bring_back(world, one.id, first[500:1_500])
+    bring_back(world, one.id, first[50:150])
     world.erase(second)
 
     pages, following, found = 0, None, []
     while True:
         shown, following = list_trash(
             workspace_id=world.workspace_id,
-            limit=100,
+            limit=10,
             position=following,
             deletion_filter=SOFT,
             records=TrashRecords(aws.client("dynamodb"), world.stores.deletions.name),
@@ -366,9 +372,9 @@ def test_thousands_of_links_in_three_deletions(world: World) -> None:
         pages += 1
         if pages == 10:
             # In the meantime some of the remaining links are restored, and more are deleted.
-            bring_back(world, one.id, first[2_550:])
-            world.soft_delete(world.create(50))
+            bring_back(world, one.id, first[255:])
+            world.soft_delete(world.create(5))
         if following is None:
             break
-    assert found == third + first[:500] + first[1_500:2_550]
+    assert found == third + first[:50] + first[150:255]
     assert pages < 60
