@@ -457,9 +457,7 @@ def test_an_unparsable_record_is_dead_lettered_and_blocks_no_other(
     assert kept["payload"]["Records"] == [batch[0]]
 
 
-def test_the_function_returns_the_first_failed_record(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_function_returns_the_first_failed_record(world: World) -> None:
     batch = records([click(world, world.create()[0])])
     for number in ("1000", "999"):
         batch.append({"dynamodb": {"SequenceNumber": number, "NewImage": {}}})

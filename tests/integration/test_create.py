@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +35,7 @@ from functions.services.create_once import create_once
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call, kill_from
+from tests.support.virtual_time import RunningClock
 
 NEW = NewLink(originalUrl="https://example.com/page")
 
@@ -212,12 +212,6 @@ def three_transactions(code: str) -> list[NewLink]:
     return [named] + [NEW] * (MANY - 1)
 
 
-def lapse(monkeypatch: pytest.MonkeyPatch, leases: int = 1) -> None:
-    now = time.time
-    ahead = leases * (LEASE_SECONDS + 1)
-    monkeypatch.setattr(time, "time", lambda: now() + ahead)
-
-
 #: Claim, a look at the code, one at the external id, three transactions, note.
 CALLS = 7
 
@@ -225,7 +219,7 @@ CALLS = 7
 @pytest.mark.parametrize("dies", ["before", "after"])
 @pytest.mark.parametrize("at", range(CALLS))
 def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, at: int, dies: str
+    world: World, faulty: FaultyClient, at: int, dies: str, running_clock: RunningClock
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     kill_from(faulty, at, after=dies == "after")
@@ -233,7 +227,7 @@ def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
         create_by_key(world, new)
     left = _ids(world)
     faulty.fault = None
-    lapse(monkeypatch)
+    running_clock.pass_by(LEASE_SECONDS + 1)
 
     made = create_by_key(world, new)
 
@@ -266,16 +260,15 @@ def test_each_call_may_fail_once_in_each_retryable_way(
 
 
 def test_a_killed_retry_is_followed_by_another(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+    world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    for times, at in enumerate((4, 5, 6)):
+    for at in (4, 5, 6):
         kill_from(faulty, at, after=True)
-        with monkeypatch.context() as later, suppress(Killed):
-            lapse(later, leases=times)
+        with suppress(Killed):
             create_by_key(world, new)
+        running_clock.pass_by(LEASE_SECONDS + 1)
     faulty.fault = None
-    lapse(monkeypatch, leases=4)
 
     made = create_by_key(world, new)
 
@@ -284,7 +277,7 @@ def test_a_killed_retry_is_followed_by_another(
 
 
 def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+    world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     kill_from(faulty, 6, after=False)
@@ -294,7 +287,7 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
     first, second, *kept = world.live_ids()
     world.erase([first])
     world.soft_delete([second])
-    lapse(monkeypatch)
+    running_clock.pass_by(LEASE_SECONDS + 1)
 
     for _ in range(2):
         assert create_by_key(world, new) == [*kept[::-1], second, first]
@@ -303,7 +296,7 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
 
 
 def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+    world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
     kill_from(faulty, 2, after=False)
     with suppress(Killed):
@@ -311,7 +304,7 @@ def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
     faulty.fault = None
     [made] = world.live_ids()
     world.erase([made])
-    lapse(monkeypatch)
+    running_clock.pass_by(LEASE_SECONDS + 1)
 
     assert create_by_key(world, [NEW]) == [made]
     assert create_by_key(world, [NEW]) == [made]
@@ -320,7 +313,7 @@ def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
 
 
 def test_a_half_created_array_is_completed(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch
+    world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     kill_from(faulty, 4, after=True)
@@ -332,7 +325,7 @@ def test_a_half_created_array_is_completed(
     # One of them was deleted in the meantime: it stays deleted.
     [found] = world.live_ids()[:1]
     world.soft_delete([found])
-    lapse(monkeypatch)
+    running_clock.pass_by(LEASE_SECONDS + 1)
 
     made = create_by_key(world, new)
 
@@ -342,7 +335,9 @@ def test_a_half_created_array_is_completed(
     assert sorted(_ids(world)) == sorted([*made, found])
 
 
-def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_superseded_run_creates_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
+) -> None:
     new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
     real, successor = LinksTable.create, list[str]()
     lock = threading.Lock()
@@ -351,7 +346,7 @@ def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.Monk
         with lock:
             if not successor:
                 successor.append("begun")
-                lapse(monkeypatch)
+                running_clock.pass_by(LEASE_SECONDS + 1)
                 # In another thread, because calls in parallel are not to be nested.
                 with ThreadPoolExecutor(1) as other:
                     successor[:] = other.submit(create_by_key, make_world_of(world), new).result()
@@ -374,7 +369,11 @@ def test_a_superseded_run_creates_nothing(world: World, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("dies", [False, True])
 def test_a_retried_short_code_is_repeated_in_the_response(
-    world: World, faulty: FaultyClient, monkeypatch: pytest.MonkeyPatch, dies: bool
+    world: World,
+    faulty: FaultyClient,
+    monkeypatch: pytest.MonkeyPatch,
+    dies: bool,
+    running_clock: RunningClock,
 ) -> None:
     taken = world.create_items(1, "ws-somebody-else")[0].short_code
     first: list[bytes] = []
@@ -394,7 +393,7 @@ def test_a_retried_short_code_is_repeated_in_the_response(
         with suppress(Killed):
             codes()
         faulty.fault = None
-        lapse(monkeypatch)
+        running_clock.pass_by(LEASE_SECONDS + 1)
         made = {
             item["id"]["S"]: item["shortCode"]["S"] for item in world.own(world.stores.links.name)
         }

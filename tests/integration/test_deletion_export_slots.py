@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +23,7 @@ from tests.integration.test_filter_budget import _Nothing, ask
 from tests.support.erasure import Erasing
 from tests.support.faults import FaultyClient, Killed, die
 from tests.support.interleaving import at_once, interleave
+from tests.support.virtual_time import RunningClock
 
 __all__ = ["exports"]
 
@@ -139,23 +139,21 @@ def test_parallel_requests_never_claim_more_slots_than_there_are(world: World) -
 
 
 def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(1)
     _, first, _ = post(world, ids)
-    now, ahead = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
     bucket = Bucket(failures=1)
 
     with pytest.raises(Killed):
         work(world, first["id"], bucket)
     assert free(world) == [1]
     # The next worker has no time to write the file: it requeues and renews the claim.
-    ahead.append(HELD_SECONDS - 60)
+    running_clock.pass_by(HELD_SECONDS - 60)
     with monkeypatch.context() as slow:
         slow.setattr(run_deletion, "_export", lambda *_: False)
         work(world, first["id"], bucket)
-    ahead.append(HELD_SECONDS - 60)
+    running_clock.pass_by(HELD_SECONDS - 60)
     assert free(world) == [1]
 
     assert work(world, first["id"], bucket).state == "complete"
@@ -163,7 +161,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
 
 
 def test_the_next_worker_releases_the_slot_of_a_killed_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(1)
     _, first, _ = post(world, ids)
@@ -175,18 +173,17 @@ def test_the_next_worker_releases_the_slot_of_a_killed_one(
     assert free(world) == [1]
     assert world.live(ids[0])
 
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    running_clock.pass_by(120)
     assert work(world, first["id"]).state == "complete"
     assert free(world) == [0, 1]
 
 
-def test_an_abandoned_slot_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_abandoned_slot_expires(world: World, running_clock: RunningClock) -> None:
     ids = world.create(2)
     _, lost, _ = post(world, ids[:1])
-    now, ahead = time.time, [HELD_SECONDS - 5.0]
-    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
+    running_clock.pass_by(HELD_SECONDS - 5)
     assert free(world) == [1]
-    ahead.append(10)
+    running_clock.pass_by(10)
     assert free(world) == [0, 1]
 
     # The late worker completes it, and does not release the slot of another export.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from typing import Any
 from unittest.mock import Mock
@@ -22,6 +21,7 @@ from functions.services import delete_links, erase_links, run_deletion, select_l
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
 from tests.support.faults import Killed
+from tests.support.virtual_time import RunningClock, VirtualClock
 
 #: An id that no link has; fixed, so that test names are the same in every process.
 ABSENT = "00000000-0000-4000-8000-000000000000"
@@ -178,11 +178,9 @@ def test_a_filter_can_be_tried_and_then_confirmed(world: World) -> None:
     assert world.live_ids() == []
 
 
-def test_two_dry_runs_have_two_tokens(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_dry_runs_have_two_tokens(world: World, virtual_clock: VirtualClock) -> None:
     """A client's Idempotency-Key for one must not repeat a delete that was undone since."""
     world.create(1, tags=["spring"])
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now)
     dry_run = {"filter": {"tag": "spring"}, "dryRun": True}
     first, second = (ask(world, dry_run)[1] for _ in range(2))
     assert first["confirmationToken"] != second["confirmationToken"]
@@ -296,7 +294,7 @@ def test_a_filter_that_matches_more_than_the_plan_allows_is_refused(world: World
 
 
 def test_a_permanent_error_names_the_accepted_deletion(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(3)
 
@@ -310,8 +308,7 @@ def test_a_permanent_error_names_the_accepted_deletion(
     status, body, headers = ask(world, {"ids": ids}, key="k")
     assert (status, headers["X-Deletion-Id"]) == (409, deletion_id)
 
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    running_clock.pass_by(3600)
     world.resume(deletion_id)
     status, body, _ = ask(world, {"ids": ids}, key="k")
     assert status == 200

@@ -8,7 +8,6 @@ the resume.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,6 @@ from functions.domain.policies import Policies
 from functions.repositories import deletion_items, link_batches
 from functions.repositories.restores import RestoreOutcome
 from functions.services import run_deletion
-from functions.services.restore import resume_restore
-from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.erasure import Erasing
 from tests.support.faults import (
@@ -39,7 +36,9 @@ from tests.support.faults import (
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.interleaving import interleave
 from tests.support.restores import bring_back, restore_stores
+from tests.support.schedule import resume_deletions, resume_restores
 from tests.support.shards import use_two_shards
+from tests.support.virtual_time import RunningClock
 
 LINKS = 8
 
@@ -67,7 +66,7 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
     starting_point: StartingPoint,
     after: bool,
     items: bool,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
 ) -> None:
     if not items:
         drop_error_items(aws.client("dynamodb"))
@@ -82,7 +81,7 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
         own, taken = _soft_deleted(world, ids), ids[::2]
         world.erase(taken)
 
-        _resume_all(world, monkeypatch)
+        _resume_all(world, running_clock)
 
         record = _newest_soft(world)
         if record is not None:
@@ -99,7 +98,7 @@ def test_a_soft_delete_killed_at_any_call_reports_what_it_deleted(
 
 @pytest.mark.exhaustive
 def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_way(
-    deployed: dict[str, str], starting_point: StartingPoint, monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], starting_point: StartingPoint, running_clock: RunningClock
 ) -> None:
     def erased() -> tuple[str, list[str], set[str]]:
         """A delete whose worker was killed, and then an erasure of its links."""
@@ -117,8 +116,8 @@ def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_wa
         workspace_id, ids, own = starting_point(erased)
         world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
-            _resume_all(world, monkeypatch)
-        _resume_all(world, monkeypatch, hours=2)
+            _resume_all(world, running_clock)
+        _resume_all(world, running_clock, hours=2)
         record = _newest_soft(world)
         assert record is not None
         assert record.state == "complete", point
@@ -155,6 +154,7 @@ def test_a_link_removed_by_its_retention_counts_as_deleted(
     erasing: Erasing,
     monkeypatch: pytest.MonkeyPatch,
     purge_expired: bool,
+    running_clock: RunningClock,
 ) -> None:
     """Another, live link is removed by ``purgeExpiredAfterDays`` before its turn."""
     faulty = FaultyClient(erasing.world.dynamodb)
@@ -170,7 +170,7 @@ def test_a_link_removed_by_its_retention_counts_as_deleted(
     erasing.cleanup([erasing.expire(each) for each in removed])
     erasing.work_all()
 
-    _resume_all(world, monkeypatch)
+    _resume_all(world, running_clock)
 
     record = _newest_soft(world)
     assert record is not None
@@ -183,7 +183,7 @@ def test_a_link_removed_by_its_retention_counts_as_deleted(
 
 @pytest.mark.parametrize("past", [True, False])
 def test_a_link_removed_by_its_retention_may_have_no_erasure_yet(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, past: bool
+    deployed: dict[str, str], past: bool, running_clock: RunningClock
 ) -> None:
     """The stream and the queue take minutes. Before the ttl something else removed the link."""
     world, faulty = faulty_world(deployed)
@@ -195,7 +195,7 @@ def test_a_link_removed_by_its_retention_may_have_no_erasure_yet(
         TableName=world.stores.links.name,
         Key=world.link_key(link_id),
     )
-    _resume_all(world, monkeypatch, hours=25 if past else 1)
+    _resume_all(world, running_clock, hours=25 if past else 1)
     record = _newest_soft(world)
     assert record is not None
     assert list(record.outcomes) == [Outcome.DELETED if past else Outcome.NOT_FOUND]
@@ -232,7 +232,7 @@ def test_an_erasure_that_read_a_live_link_names_the_restore_that_came_between(
 
 
 def test_a_delete_whose_links_were_erased_can_be_restored(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], running_clock: RunningClock
 ) -> None:
     world, faulty = faulty_world(deployed)
     ids = world.create(2)
@@ -240,7 +240,7 @@ def test_a_delete_whose_links_were_erased_can_be_restored(
     attempt(world.soft_delete, ids)
     faulty.fault = None
     world.erase(ids[:1])
-    _resume_all(world, monkeypatch)
+    _resume_all(world, running_clock)
     record = _newest_soft(world)
     assert record is not None
 
@@ -251,7 +251,7 @@ def test_a_delete_whose_links_were_erased_can_be_restored(
 
 
 def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     """Not even of links that another request has deleted."""
     world, faulty = faulty_world(deployed)
@@ -266,7 +266,7 @@ def test_a_resumed_soft_delete_reads_no_erasure_of_a_link_that_exists(
     attempt(world.soft_delete, ids)
     faulty.fault = None
     faulty.calls.clear()
-    _resume_all(world, monkeypatch)
+    _resume_all(world, running_clock)
 
     [record] = [each for each in _soft_deletions(world) if len(each.link_ids) == LINKS]
     assert record.state == "complete"
@@ -308,7 +308,7 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
     starting_point: StartingPoint,
     after: bool,
     items: bool,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
 ) -> None:
     def deleted() -> tuple[str, list[str], Deletion]:
         workspace_id, ids = _created(deployed)
@@ -333,7 +333,7 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
                 world.erase([link_id])
                 erased.add(link_id)
 
-        _resume_all(world, monkeypatch)
+        _resume_all(world, running_clock)
 
         restored = [each for each in ids if each not in erased]
         for record in restore_stores(world).restores.of_deletion(
@@ -354,7 +354,7 @@ def test_a_restore_killed_at_any_call_reports_what_it_restored(
 
 
 def test_a_link_taken_before_the_restore_began_is_not_restored(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], running_clock: RunningClock
 ) -> None:
     """By a delete after an earlier restore, and by an erasure after one."""
     world, faulty = faulty_world(deployed)
@@ -367,7 +367,7 @@ def test_a_link_taken_before_the_restore_began_is_not_restored(
     attempt(bring_back, world, deletion.id)
     faulty.fault = None
 
-    _resume_all(world, monkeypatch)
+    _resume_all(world, running_clock)
 
     [record, _] = restore_stores(world).restores.of_deletion(
         world.workspace_id, deletion.id, limit=2
@@ -420,8 +420,7 @@ def test_a_restore_of_erased_links_reads_their_erasures_only_when_it_is_resumed(
 
 
 def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restored(
-    erasing: Erasing,
-    monkeypatch: pytest.MonkeyPatch,
+    erasing: Erasing, running_clock: RunningClock
 ) -> None:
     faulty = FaultyClient(erasing.world.dynamodb)
     world = make_world(erasing.environment, faulty, erasing.world.workspace_id)
@@ -434,7 +433,7 @@ def test_a_link_removed_by_its_retention_after_a_killed_restore_counts_as_restor
     erasing.cleanup([erasing.expire(link_id)])
     erasing.work_all()
 
-    _resume_all(world, monkeypatch)
+    _resume_all(world, running_clock)
 
     [record] = restore_stores(world).restores.of_deletion(world.workspace_id, deletion.id, limit=2)
     assert list(record.outcomes) == [RestoreOutcome.RESTORED]
@@ -465,15 +464,8 @@ def _newest_soft(world: World) -> Deletion | None:
     return next(iter(_soft_deletions(world)), None)
 
 
-def _resume_all(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int = 1) -> None:
+def _resume_all(world: World, clock: RunningClock, *, hours: int = 1) -> None:
     """The schedule's run after the leases have expired."""
-    restoring = restore_stores(world)
-    with monkeypatch.context() as later:
-        now = time.time
-        later.setattr(time, "time", lambda: now() + 3600 * hours)
-        for key in attempt(world.stores.deletions.expired_leases, limit=1000) or ():
-            if key[0] == world.workspace_id:
-                attempt(resume, *key, stores=world.stores)
-        for each in attempt(restoring.restores.expired_leases, limit=1000) or ():
-            if each[0] == world.workspace_id:
-                attempt(resume_restore, *each, stores=restoring)
+    with clock.later(3600 * hours):
+        resume_deletions(world)
+        resume_restores(world)

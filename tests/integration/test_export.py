@@ -37,6 +37,7 @@ from tests.support.api_gateway import Context
 from tests.support.faults import Killed, every_fault
 from tests.support.in_process_dynamodb import StartingPoint, download
 from tests.support.shards import use_two_shards
+from tests.support.virtual_time import RunningClock
 
 NOW = int(time.time()) - 60
 EXPORT = "POST /api/analytics/links/{id}/export"
@@ -474,7 +475,7 @@ def test_an_export_whose_message_is_refused_can_be_requested_again(
 
 
 def test_a_key_of_an_expired_export_starts_a_new_one(
-    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+    world: World, exports: Exports, running_clock: RunningClock
 ) -> None:
     [link_id] = world.create()
     key = "one"
@@ -489,8 +490,7 @@ def test_a_key_of_an_expired_export_starts_a_new_one(
     )
     assert exports.get(link_id, first["id"])[0] == 404
     assert exports.begin(link_id, key=key) == (202, first)
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + IDEMPOTENCY_SECONDS + 1)
+    running_clock.pass_by(IDEMPOTENCY_SECONDS + 1)
 
     status, begun = exports.begin(link_id, key=key)
     exports.work()

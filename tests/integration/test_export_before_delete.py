@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +23,7 @@ from tests.support.erasure import Erasing
 from tests.support.faults import Killed
 from tests.support.interleaving import interleave
 from tests.support.restores import bring_back
+from tests.support.virtual_time import RunningClock
 
 
 class Bucket:
@@ -141,17 +141,9 @@ class RealBucket(Bucket):
         )
 
 
-@pytest.fixture
-def hours(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds by which the clock is ahead; a test may add some."""
-    ahead: list[float] = []
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + sum(ahead))
-    return ahead
-
-
 @pytest.mark.parametrize("part_bytes", [1_500, exporting.PART_BYTES], ids=["parts", "tails"])
-def test_after_a_kill_at_any_save_every_line_is_written_once(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float], part_bytes: int
+def test_a_kill_at_any_save_deletes_nothing_and_every_line_is_written_once(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock, part_bytes: int
 ) -> None:
     monkeypatch.setattr(exporting, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(exporting, "PART_BYTES", part_bytes)
@@ -182,9 +174,10 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
             killed = False
         except Killed:
             # No worker can take it over before its lease has expired.
+            assert all(map(erasing.world.live, ids))
             again = worker(erasing, bucket)
             assert resume(workspace_id, deletion.id, stores=again) is None
-            hours.append(120)
+            running_clock.pass_by(120)
             done = erasing.world.resume(deletion.id, again)
             assert done.ids_with(Outcome.DELETED) == ids
 
@@ -201,7 +194,7 @@ def test_after_a_kill_at_any_save_every_line_is_written_once(
 
 
 def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, hours: list[float]
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     """It reads links that the next worker has erased: its file would miss them."""
     monkeypatch.setattr(export_lines, "FIRST_WINDOW", 1)
@@ -211,7 +204,7 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
     files: list[bytes] = []
 
     def next_worker() -> None:
-        hours.append(120)
+        running_clock.pass_by(120)
         with use_deadline(Deadline(60)):  # Another process.
             other = erasing.world.resume(deletion.id, worker(erasing, bucket))
         assert other.ids_with(Outcome.ERASED) == ids
@@ -223,24 +216,6 @@ def test_a_worker_that_lost_its_lease_does_not_touch_the_file(
 
     assert [json.loads(line)["id"] for line in files[0].splitlines()] == ids
     assert list(bucket.objects.values()) == files
-
-
-def test_a_worker_killed_during_the_export_has_deleted_nothing(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = erasing.world.create(2)
-    deletion = ask(erasing, ids, "soft")
-    bucket = Bucket(failures=1)
-    workspace_id = erasing.world.workspace_id
-    with pytest.raises(Killed):
-        resume(workspace_id, deletion.id, stores=worker(erasing, bucket))
-    assert all(erasing.world.live(link_id) for link_id in ids)
-
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
-    done = erasing.world.resume(deletion.id, worker(erasing, bucket))
-
-    assert done.ids_with(Outcome.DELETED) == ids
-    assert len(bucket.objects) == 1
 
 
 def is_save(parameters: dict[str, Any]) -> bool:

@@ -169,9 +169,7 @@ def test_stalled_erasures_of_one_workspace_do_not_delay_another(
     assert seen[2:] == ["noisy"] * (sweep.STALLED_SWEEP - 2)
 
 
-def test_a_requeued_deletion_is_in_the_group_of_its_workspace(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_requeued_deletion_is_in_the_group_of_its_workspace(world: World) -> None:
     sent: list[dict[str, Any]] = []
 
     class Sqs:

@@ -7,7 +7,6 @@ chunks, several statements, several transactions.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
@@ -27,7 +26,6 @@ from functions.domain.outcomes import Outcome
 from functions.handlers import deletions as deletions_function
 from functions.repositories import deletion_items, link_batches
 from functions.services import erase_links, run_deletion
-from functions.services.run_deletion import resume
 from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
@@ -39,8 +37,9 @@ from tests.support.faults import (
     kill_after_second,
 )
 from tests.support.in_process_dynamodb import StartingPoint
+from tests.support.schedule import resume_deletions
 from tests.support.shards import use_two_shards
-from tests.support.virtual_time import VirtualClock
+from tests.support.virtual_time import RunningClock, VirtualClock
 
 pytestmark = pytest.mark.exhaustive
 
@@ -90,7 +89,7 @@ def test_each_call_fails_once_in_each_way(
     name: str,
     items: bool,
     starting_point: StartingPoint,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
     report_figure: ReportFigure,
 ) -> None:
     if not items:
@@ -107,7 +106,7 @@ def test_each_call_fails_once_in_each_way(
 
         if point.kind in RETRYABLE:
             assert answered is not None, context
-        _recover(world, monkeypatch, hours=1)
+        _recover(world, running_clock, hours=1)
         _check(world, name, ids, bystanders, answered, context)
         points += point.reached
     report_figure(f"{name}{'' if items else ' without Error.Item'}: {points} faults survived")
@@ -121,7 +120,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     name: str,
     items: bool,
     starting_point: StartingPoint,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
     report_figure: ReportFigure,
 ) -> None:
     if not items:
@@ -142,9 +141,9 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
         workspace_id, ids, bystanders = starting_point(killed)
         world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
-            _recover(world, monkeypatch, hours=1)
+            _recover(world, running_clock, hours=1)
 
-        _recover(world, monkeypatch, hours=2)
+        _recover(world, running_clock, hours=2)
         context = f"resume of {name}: {point}"
         _check(world, name, ids, bystanders, None, context, accepted=True)
         points += point.reached
@@ -186,12 +185,12 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
     assert len(body["deletedIds"]) == 3
     assert sorted(body["deletedIds"] + body["pendingIds"]) == sorted(ids)
     assert len(world.queue.messages) == 1
-    _recover(world, monkeypatch, hours=1)
+    _recover(world, RunningClock(monkeypatch), hours=1)
     _check(world, "soft delete", ids, [], None, "a call that hangs", accepted=True)
 
 
 def test_the_schedule_closes_a_record_that_could_not_be_closed(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], running_clock: RunningClock
 ) -> None:
     world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)
@@ -208,7 +207,7 @@ def test_the_schedule_closes_a_record_that_could_not_be_closed(
     assert answered.open
     assert answered.ids_with(Outcome.DELETED) == ids
     faulty.fault = None
-    _recover(world, monkeypatch, hours=1)
+    _recover(world, running_clock, hours=1)
     _check(world, "soft delete", ids, [], answered, "closing", accepted=True)
 
 
@@ -235,7 +234,7 @@ def test_the_error_names_a_deletion_that_was_accepted(
 
 
 def test_the_schedule_continues_after_a_failed_requeue(
-    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     world, _ = faulty_world(deployed)
     ids = world.create(LINKS)
@@ -251,7 +250,7 @@ def test_the_schedule_continues_after_a_failed_requeue(
         answered = world.soft_delete(ids)
 
     assert answered.ids_with(Outcome.PENDING) == ids
-    _recover(world, monkeypatch, hours=1)
+    _recover(world, running_clock, hours=1)
     _check(world, "soft delete", ids, [], answered, "handing over", accepted=True)
 
 
@@ -261,14 +260,10 @@ def _created(deployed: dict[str, str], count: int) -> tuple[str, list[str], list
     return world.workspace_id, world.create(count), world.create(BYSTANDERS)
 
 
-def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
+def _recover(world: World, clock: RunningClock, *, hours: int) -> None:
     """The schedule's run after the lease has expired."""
-    with monkeypatch.context() as later:
-        now = time.time
-        later.setattr(time, "time", lambda: now() + 3600 * hours)
-        for key in attempt(world.stores.deletions.expired_leases, limit=1000) or ():
-            if key[0] == world.workspace_id:
-                attempt(resume, *key, stores=world.stores)
+    with clock.later(3600 * hours):
+        resume_deletions(world)
 
 
 def _check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -25,7 +24,7 @@ from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
 from tests.support.faults import Killed, die
 from tests.support.interleaving import at_once
-from tests.support.virtual_time import MID_MINUTE, MINUTE_END, VirtualClock
+from tests.support.virtual_time import MID_MINUTE, MINUTE_END, RunningClock, VirtualClock
 
 
 def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
@@ -115,7 +114,11 @@ def test_a_filter_over_the_request_limit_is_read_in_the_background(
 @pytest.mark.parametrize("mode", ["soft", "erase"])
 @pytest.mark.parametrize("found", [0, 1])
 def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
-    world: World, monkeypatch: pytest.MonkeyPatch, mode: str, found: int
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
+    mode: str,
+    found: int,
 ) -> None:
     world.create(35)
     world.create(found, tags=["wanted"])
@@ -142,7 +145,7 @@ def test_a_record_that_matches_nothing_in_the_background_is_kept_for_a_week(
             world.resume(message["deletionId"])
     week_after = {"N": str(int(time_of(body["id"])) + 7 * 86_400)}
     assert stored().get("ttl") == (None if found else week_after)
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 300)
+    running_clock.pass_by(300)
     done = world.resume(message["deletionId"])
 
     assert done.state == ("erasing" if found and mode == "erase" else "complete")
@@ -208,9 +211,7 @@ def test_parallel_requests_never_read_more_than_the_minute_has(
 # -- waiting at a time ------------------------------------------------------------------------
 
 
-def in_background(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, open_filters: int, key: str | None = None
-) -> Any:
+def in_background(world: World, *, open_filters: int, key: str | None = None) -> Any:
     return delete_links.delete_by_filter(
         FilterRequest({"maxClicks": 0}, 100, 6_000),
         "soft",
@@ -231,34 +232,32 @@ class _Nothing:
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_the_plan_limits_the_deletions_that_wait_for_their_links(
-    world: World, monkeypatch: pytest.MonkeyPatch, key: str | None
+    world: World, key: str | None
 ) -> None:
     world.create(1)
     keys = [f"{key}-{n}" if key else None for n in range(3)]
-    first = in_background(world, monkeypatch, open_filters=2, key=keys[0])
-    in_background(world, monkeypatch, open_filters=2, key=keys[1])
+    first = in_background(world, open_filters=2, key=keys[0])
+    in_background(world, open_filters=2, key=keys[1])
     with pytest.raises(LimitReached) as refused:
-        in_background(world, monkeypatch, open_filters=2, key=keys[2])
+        in_background(world, open_filters=2, key=keys[2])
     assert refused.value.members == {"limit": 2, "retryAfter": 60}
     assert len(world.queue.messages) == 2
 
     world.resume(first.id)
-    in_background(world, monkeypatch, open_filters=2, key=keys[2])
+    in_background(world, open_filters=2, key=keys[2])
 
 
-def test_parallel_requests_never_claim_more_slots_than_there_are(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parallel_requests_never_claim_more_slots_than_there_are(world: World) -> None:
     world.create(1)
-    results = at_once([partial(in_background, world, monkeypatch, open_filters=2)] * 6)
+    results = at_once([partial(in_background, world, open_filters=2)] * 6)
     refused = [each for each in results if isinstance(each, Exception)]
     assert [type(each) for each in refused] == [LimitReached] * 4
     assert len(world.queue.messages) == 2
 
 
-def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_resolution_frees_its_slot(world: World) -> None:
     world.create(101)
-    waiting = in_background(world, monkeypatch, open_filters=1)
+    waiting = in_background(world, open_filters=1)
     done = world.resume(waiting.id)
     assert done.state == "failed"
     assert done.failure == "More than 100 links match; narrow the filter"
@@ -266,17 +265,15 @@ def test_a_failed_resolution_frees_its_slot(world: World, monkeypatch: pytest.Mo
 
 
 def test_a_slot_whose_deletion_is_never_resolved_ends_by_its_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, virtual_clock: VirtualClock
 ) -> None:
     world.create(1)
-    now = [1_900_000_000.0]
-    monkeypatch.setattr("functions.repositories.slots.time.time", lambda: now[0])
-    in_background(world, monkeypatch, open_filters=1)
-    now[0] += SLOT_SECONDS - 1
+    in_background(world, open_filters=1)
+    virtual_clock.pass_by(SLOT_SECONDS - 1)
     assert world.stores.slots.free(world.workspace_id, 1) == []
-    now[0] += 1
+    virtual_clock.pass_by(1)
     assert world.stores.slots.free(world.workspace_id, 1) == [0]
-    in_background(world, monkeypatch, open_filters=1)
+    in_background(world, open_filters=1)
 
 
 # -- the background's pace --------------------------------------------------------------------

@@ -10,11 +10,11 @@ import pytest
 from functions.domain.errors import StillRunning
 from functions.domain.idempotency import IdempotencyKey, KeyTaken
 from functions.handlers import deletions, links
-from functions.repositories import create_runs as store
-from functions.repositories.create_runs import CreateRuns
+from functions.repositories.create_runs import LEASE_SECONDS, CreateRuns
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
 from tests.conftest import World
 from tests.support.api_gateway import reply_to
+from tests.support.virtual_time import RunningClock, VirtualClock
 
 NEW = {"originalUrl": "https://example.com/page", "title": "Spring"}
 
@@ -25,7 +25,7 @@ def create(world: World, body: Any, **event: Any) -> tuple[int, Any]:
 
 
 def test_a_running_request_is_a_conflict_until_its_lease_expires(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, running_clock: RunningClock
 ) -> None:
     key = IdempotencyKey("k", "hash")
     runs = CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key)
@@ -35,8 +35,7 @@ def test_a_running_request_is_a_conflict_until_its_lease_expires(
     with pytest.raises(StillRunning):
         runs.begin("tester")
 
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + store.LEASE_SECONDS + 1)
+    running_clock.pass_by(LEASE_SECONDS + 1)
     second = runs.begin("tester")
     assert (second.answered, second.earlier) == (False, (run,))
     # The first run, if it is still running, cannot record a response any more.
@@ -134,19 +133,17 @@ def test_a_repeated_delete_by_code_gets_the_same_response(world: World) -> None:
 
 
 def test_a_key_is_free_from_the_second_in_which_it_is_no_longer_found(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, virtual_clock: VirtualClock
 ) -> None:
-    now = [1_900_000_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
     keys = IdempotencyTable(world.dynamodb, world.stores.deletions.name)
     first, other = IdempotencyKey("k", "first"), IdempotencyKey("k", "other")
     keys.claim(world.workspace_id, first, {})
-    now[0] += IDEMPOTENCY_SECONDS - 1
+    virtual_clock.pass_by(IDEMPOTENCY_SECONDS - 1)
     assert keys.find(world.workspace_id, first) is not None
     with pytest.raises(KeyTaken):
         keys.claim(world.workspace_id, other, {})
 
-    now[0] += 1
+    virtual_clock.pass_by(1)
     assert keys.find(world.workspace_id, first) is None
     keys.claim(world.workspace_id, other, {})
     found = keys.find(world.workspace_id, other)

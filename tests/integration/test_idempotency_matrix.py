@@ -24,7 +24,6 @@ from functions.api.route import Routes
 from functions.aws import client as aws
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso
-from functions.domain.errors import UnlinkError
 from functions.domain.plans import plans
 from functions.domain.policies import Policies
 from functions.handlers import analytics, deletions, links
@@ -35,7 +34,7 @@ from functions.repositories.link_erasures import LinkErasures
 from functions.repositories.links import LinksTable
 from functions.services import create_links as creating
 from functions.services import delete_links as deleting
-from functions.services import link_runs, run_deletion
+from functions.services import link_runs
 from functions.services import restore as restore_service
 from functions.services.export_lines import ExportStores
 from tests.conftest import World, make_world
@@ -45,7 +44,9 @@ from tests.support.faults import FaultyClient, Killed, kill_from
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.interleaving import interleave
 from tests.support.restores import restore_stores
+from tests.support.schedule import resume_deletions, resume_restores
 from tests.support.shards import use_two_shards
+from tests.support.virtual_time import RunningClock
 
 pytestmark = pytest.mark.exhaustive
 
@@ -102,6 +103,7 @@ class Scene:
 
     environment: dict[str, str]
     patch: pytest.MonkeyPatch
+    clock: RunningClock
     world: World
     sent: list[dict[str, Any]] = field(default_factory=list)
     s3: FakeS3 = field(default_factory=FakeS3)
@@ -136,24 +138,13 @@ class Scene:
             "exports": kinds.count("EXPORT"),
         }
 
-    def later(self, seconds: float) -> None:
-        now = time.time
-        self.patch.setattr(time, "time", lambda: now() + seconds)
-
     def recover(self) -> None:
         """The schedule's run after leases have expired."""
         world = self.world
         bucket = ExportsBucket(self.s3, "exports")
         exports = ExportStores(links=world.stores.links, clicks=world.clicks, bucket=bucket)
-        stores = replace(world.stores, exports=exports)
-        with suppress(UnlinkError):
-            for key in world.stores.deletions.expired_leases(limit=1000):
-                if key[0] == world.workspace_id:
-                    run_deletion.resume(*key, stores=stores)
-        restores = restore_stores(self.world)
-        for each in restores.restores.expired_leases(limit=1000):
-            if each[0] == world.workspace_id:
-                restore_service.resume_restore(*each, stores=restores)
+        resume_deletions(world, replace(world.stores, exports=exports))
+        resume_restores(world)
 
     def soft_delete(self, ids: list[str]) -> None:
         live = [link_id for link_id in ids if self.world.live(link_id)]
@@ -184,14 +175,16 @@ class Scene:
 
 
 @pytest.fixture
-def scene(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(
+    deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
+) -> Scene:
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
     use_two_shards(monkeypatch)
     for module in (creating, link_runs):
         monkeypatch.setattr(module, "LINKS_A_TRANSACTION", LINKS_A_TRANSACTION)
     container.reset()
-    made = Scene(deployed, monkeypatch, make_world(deployed))
+    made = Scene(deployed, monkeypatch, running_clock, make_world(deployed))
 
     def sent(_: Queue, message: dict[str, Any], **__: Any) -> None:
         made.sent.append(message)
@@ -656,7 +649,7 @@ def test_the_same_response_after_the_confirmation_expired_and_the_plan_shrank(
 ) -> None:
     case = ROUTES[route](scene)
     first = ask_first(scene, case)
-    scene.later(3_720)
+    scene.clock.pass_by(3_720)
     smaller = plans() | {"free": replace(plans()["free"], max_ids=1)}
     scene.patch.setattr(caller, "plans", lambda: smaller)
 
@@ -698,9 +691,7 @@ def test_a_request_of_a_killed_worker_is_completed_once_and_answered(
             workspace_id, case = starting_point(new_case)
             scene.world = make_world(deployed, workspace_id=workspace_id)
             die_at(scene, case, at, after=after)
-            with scene.patch.context() as patch:
-                now = time.time
-                patch.setattr(time, "time", lambda now=now: now() + 120)
+            with scene.clock.later(120):
                 scene.recover()
 
                 status, body, headers = scene.ask(case)
@@ -728,7 +719,7 @@ def die_at(scene: Scene, case: Case, at: int, *, after: bool) -> int:
 def test_a_day_later_the_key_is_free(scene: Scene, route: str) -> None:
     case = ROUTES[route](scene)
     ask_first(scene, case)
-    scene.later(IDEMPOTENCY_SECONDS + 1)
+    scene.clock.pass_by(IDEMPOTENCY_SECONDS + 1)
 
     status, _, _ = scene.ask(case, body=case.other)
 
@@ -776,7 +767,7 @@ def test_a_delete_that_exports_first_is_a_conflict_until_it_is_complete(scene: S
     about = {"X-Deletion-Id": first["id"]}
 
     assert scene.ask(case) == (409, refusal(case, 409), about)
-    scene.later(120)
+    scene.clock.pass_by(120)
     scene.recover()
 
     done = _deletion(first, ids, "deleted", export={"url": None, "expiresAt": None})
@@ -798,7 +789,7 @@ def test_a_running_restore_is_a_conflict_until_it_is_complete(scene: Scene) -> N
     about = {"X-Deletion-Id": case.at}
 
     assert scene.ask(case) == (409, refusal(case, 409), about)
-    scene.later(120)
+    scene.clock.pass_by(120)
     scene.recover()
 
     assert scene.ask(case) == (200, case.expected(None), about)

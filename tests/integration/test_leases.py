@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -20,15 +19,12 @@ from tests.conftest import World
 from tests.support.faults import Killed, die
 from tests.support.interleaving import interleave
 from tests.support.restores import bring_back, restore_stores
+from tests.support.virtual_time import RunningClock
 
 
-@pytest.fixture
-def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds by which the clock is ahead; a test may add some."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + sum(seconds))
+@pytest.fixture(autouse=True)
+def _one_link_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve_filter, "AT_ONCE", 1)
-    return seconds
 
 
 def accepted(world: World) -> Deletion:
@@ -53,7 +49,7 @@ def resume(world: World, deletion: Deletion) -> Deletion | None:
 
 
 def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
-    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(8, tags=["summer"])
     deletion = accepted(world)
@@ -61,7 +57,7 @@ def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
 
     def slow(*given: Any, **more: Any) -> Any:
         # 200 seconds for all, far longer than a lease.
-        ahead.append(25)
+        running_clock.pass_by(25)
         monkeypatch.setattr(LinksTable, "get_many", get_many)
         others.append(resume(world, deletion))
         monkeypatch.setattr(LinksTable, "get_many", slow)
@@ -76,7 +72,7 @@ def test_a_slow_resolution_keeps_its_lease_while_its_worker_runs(
 
 
 def test_a_killed_resolution_is_taken_over_after_one_lease(
-    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(2, tags=["summer"])
     deletion = accepted(world)
@@ -87,14 +83,14 @@ def test_a_killed_resolution_is_taken_over_after_one_lease(
             resume(world, deletion)
 
     assert resume(world, deletion) is None
-    ahead.append(leases.LEASE_SECONDS)
+    running_clock.pass_by(leases.LEASE_SECONDS)
     done = resume(world, deletion)
     assert done is not None
     assert sorted(done.ids_with(Outcome.DELETED)) == sorted(ids)
 
 
 def test_a_restore_works_no_longer_than_its_lease(
-    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(3)
     deletion = world.soft_delete(ids)
@@ -117,25 +113,25 @@ def test_a_restore_works_no_longer_than_its_lease(
 
     assert done.pending_ids == ids
     assert not resume_restore()
-    ahead.append(leases.LEASE_SECONDS + 2)
+    running_clock.pass_by(leases.LEASE_SECONDS + 2)
     assert resume_restore()
     assert len(seconds) == 2
     assert all(0 < each <= leases.LEASE_SECONDS - leases.LEASE_MARGIN for each in seconds)
 
     monkeypatch.setattr(LinkBatches, "restore", restore)
-    ahead.append(leases.LEASE_SECONDS + 2)
+    running_clock.pass_by(leases.LEASE_SECONDS + 2)
     assert resume_restore()
     assert all(world.live(link_id) for link_id in ids)
 
 
 def test_a_worker_that_lost_its_lease_records_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, ahead: list[float]
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(3, tags=["summer"])
     deletion = accepted(world)
 
     def next_worker() -> Deletion | None:
-        ahead.append(leases.LEASE_SECONDS + 1)
+        running_clock.pass_by(leases.LEASE_SECONDS + 1)
         return resume(world, deletion)
 
     others = interleave(monkeypatch, LinksTable, "get_many", before=next_worker)

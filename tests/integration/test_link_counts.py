@@ -25,6 +25,7 @@ from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, FaultyClient
 from tests.support.interleaving import at_once, interleave
 from tests.support.restores import bring_back
+from tests.support.virtual_time import VirtualClock
 
 
 @pytest.fixture
@@ -312,47 +313,40 @@ def _with(erasing: Erasing, counting: Any) -> Any:
 # -- repair -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    moment = [1_900_000_000.0]
-    monkeypatch.setattr("functions.repositories.link_counts.time.time", lambda: moment[0])
-    return moment
-
-
 def test_a_counter_that_is_too_high_is_corrected_at_the_limit(
-    world: World, counts: LinkCounts, now: list[float]
+    world: World, counts: LinkCounts, virtual_clock: VirtualClock
 ) -> None:
     create(world, counts, 2, limit=5)
     # A worker was killed between counting and creating.
     counts.add(world.workspace_id, 3)
 
-    now[0] += RECOUNT_SECONDS - 1
+    virtual_clock.pass_by(RECOUNT_SECONDS - 1)
     with pytest.raises(InvalidRequest):
         create(world, counts, 1, limit=5)
-    now[0] += 1
+    virtual_clock.pass_by(1)
     create(world, counts, 1, limit=5)
     assert counted(world) == 3
 
 
 def test_a_recently_changed_counter_is_not_corrected(
-    world: World, counts: LinkCounts, now: list[float]
+    world: World, counts: LinkCounts, virtual_clock: VirtualClock
 ) -> None:
     create(world, counts, 2, limit=5)
-    now[0] += RECOUNT_SECONDS
+    virtual_clock.pass_by(RECOUNT_SECONDS)
     counts.add(world.workspace_id, 3)
-    now[0] += QUIET_SECONDS - 1
+    virtual_clock.pass_by(QUIET_SECONDS - 1)
     with pytest.raises(InvalidRequest):
         create(world, counts, 1, limit=5)
     assert counted(world) == 5
 
 
 def test_a_full_workspace_is_recounted_once_an_hour_at_most(
-    world: World, counts: LinkCounts, now: list[float], monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, virtual_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(world, counts, 2, limit=2)
     recount = create_autospec(LiveIndex.count, side_effect=LiveIndex.count)
     monkeypatch.setattr(LiveIndex, "count", recount)
-    now[0] += RECOUNT_SECONDS
+    virtual_clock.pass_by(RECOUNT_SECONDS)
     for _ in range(5):
         with pytest.raises(InvalidRequest):
             create(world, counts, 1, limit=2)
@@ -360,11 +354,11 @@ def test_a_full_workspace_is_recounted_once_an_hour_at_most(
 
 
 def test_a_recount_overtaken_by_a_create_changes_nothing(
-    world: World, counts: LinkCounts, now: list[float], monkeypatch: pytest.MonkeyPatch
+    world: World, counts: LinkCounts, virtual_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(world, counts, 2, limit=5)
     counts.add(world.workspace_id, 2)
-    now[0] += RECOUNT_SECONDS
+    virtual_clock.pass_by(RECOUNT_SECONDS)
     interleave(monkeypatch, LiveIndex, "count", after=lambda: create(world, counts, 1, limit=5))
     with pytest.raises(InvalidRequest):
         create(world, counts, 2, limit=5)

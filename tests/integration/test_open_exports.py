@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from functions.services import export_request
 from tests.conftest import World
 from tests.integration.test_export import Exports, exports
 from tests.support.interleaving import at_once
+from tests.support.virtual_time import RunningClock
 
 __all__ = ["exports"]
 
@@ -188,14 +188,13 @@ def test_no_slot_names_a_link(world: World, exports: Exports) -> None:
 
 
 def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
-    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+    world: World, exports: Exports, running_clock: RunningClock
 ) -> None:
     """Its message is a dead letter, and no function has seen its last delivery."""
     [link_id] = world.create()
     _, lost = exports.begin(link_id)
     message = exports.messages.pop()
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + HELD_SECONDS + 1)
+    running_clock.pass_by(HELD_SECONDS + 1)
 
     _, shown = exports.get(link_id, lost["id"])
     _, another = exports.begin(link_id)
@@ -210,17 +209,16 @@ def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
 
 
 def test_a_long_export_renews_its_claims(
-    world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
+    world: World, exports: Exports, running_clock: RunningClock
 ) -> None:
     [link_id] = world.create()
     _, begun = exports.begin(link_id)
     message = exports.messages.pop()
-    now, ahead = time.time, [HELD_SECONDS - 60.0]
-    monkeypatch.setattr(time, "time", lambda: now() + sum(ahead))
+    running_clock.pass_by(HELD_SECONDS - 60)
     opened = OpenExports(world.dynamodb, world.clicks.name)
 
     assert exports.run(message, cut=Deadline(procedure.RESERVED_SECONDS - 1)) == "running"
-    ahead.append(HELD_SECONDS - 60)
+    running_clock.pass_by(HELD_SECONDS - 60)
 
     assert opened.of_link(link_id) == begun["id"]
     assert 0 not in opened.free(world.workspace_id, 2)

@@ -27,6 +27,7 @@ from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
 from tests.support.faults import Killed, die
 from tests.support.restores import bring_back, restore_stores
+from tests.support.virtual_time import RunningClock
 
 EXPIRES = "2027-01-01T00:00:00.000Z"
 DAY = 86_400
@@ -219,7 +220,7 @@ def test_a_restored_link_takes_the_click_retention_of_its_workspace(
 
 
 def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     link = _link(erasing, Policies(), "created")
     deletion, _ = _soft_delete(erasing, link, Policies())
@@ -231,7 +232,7 @@ def test_a_restore_finished_by_another_worker_keeps_its_click_retention(
         with pytest.raises(Killed):
             bring_back(erasing.world, deletion.id, policies=asked)
     [begun] = stores.restores.of_deletion(workspace_id, deletion.id, limit=5)
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    running_clock.pass_by(120)
 
     assert resume_restore(workspace_id, deletion.id, begun.id, stores=stores)
 

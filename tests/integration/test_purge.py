@@ -30,7 +30,7 @@ from functions.services.update_link import update_link
 from tests.support.erasure import Erasing
 from tests.support.faults import Killed
 from tests.support.restores import bring_back
-from tests.support.virtual_time import VirtualClock
+from tests.support.virtual_time import RunningClock, VirtualClock
 
 
 def receipt(links: int = 1, **counts: int) -> dict[str, int]:
@@ -255,12 +255,12 @@ def schedule(erasing: Erasing, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 
 
 def test_a_stalled_erasure_is_queued_once_and_stays_late(
-    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+    erasing: Erasing, schedule: Callable[[], float], running_clock: RunningClock
 ) -> None:
     deletion, _lost = erasing.erase(erasing.world.create(2))
     assert schedule() < 60
     assert erasing.messages == []
-    _five_hours_later(monkeypatch)
+    running_clock.pass_by(5 * 3600)
 
     assert schedule() == pytest.approx(5 * 3600, abs=60)
     assert len(erasing.messages) == 1
@@ -274,11 +274,11 @@ def test_a_stalled_erasure_is_queued_once_and_stays_late(
 
 
 def test_a_large_erasure_with_progress_is_late_but_not_queued_again(
-    erasing: Erasing, schedule: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+    erasing: Erasing, schedule: Callable[[], float], running_clock: RunningClock
 ) -> None:
     _, records = erasing.erase(erasing.world.create(2))
     erasing.cleanup(records)
-    _five_hours_later(monkeypatch)
+    running_clock.pass_by(5 * 3600)
 
     # A worker that runs out of time requeues the rest.
     erasing.work(erasing.messages.pop(), seconds=0)
@@ -387,10 +387,6 @@ def test_a_late_look_is_added_to_its_own_sum_whatever_the_order_of_reads(
     sums = erasures.receipt(workspace_id, deletion.id)
     assert (sums["links"], sums["verifiedEmptyAt"]) == (3, late)
     assert len(reads) == 1
-
-
-def _five_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 5 * 3600)
 
 
 def test_a_message_about_a_link_that_exists_does_nothing(erasing: Erasing) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from functools import partial
 from typing import Any
@@ -16,11 +15,12 @@ from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.handlers import deletions
 from functions.repositories.deletions import DeletionsTable
-from functions.services.run_deletion import resume
 from tests.conftest import World, make_world
 from tests.support.faults import drop_error_items
 from tests.support.interleaving import at_once, interleave
 from tests.support.restores import bring_back
+from tests.support.schedule import resume_deletions
+from tests.support.virtual_time import RunningClock
 
 
 def validated_together(worlds: list[World]) -> None:
@@ -80,22 +80,19 @@ def test_links_deleted_first_by_another_request_are_not_reported_deleted(
 
 
 def test_a_stale_worker_answers_from_the_record(
-    deployed: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
+    deployed: dict[str, str],
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
 ) -> None:
     """It was suspended until another worker had finished and the links were restored."""
     ids = world.create(3)
-    slow, real_time = make_world(deployed, workspace_id=world.workspace_id), time.time
+    slow = make_world(deployed, workspace_id=world.workspace_id)
 
     def sleep_through_it_all() -> None:
-        with monkeypatch.context() as later:
-            later.setattr(time, "time", lambda: real_time() + 3600)
-            [expired_leases] = [
-                deletion_id
-                for workspace_id, deletion_id in world.stores.deletions.expired_leases(limit=1000)
-                if workspace_id == world.workspace_id
-            ]
-            resume(world.workspace_id, expired_leases, stores=world.stores)
-        bring_back(world, expired_leases, ids[:1])
+        with running_clock.later(3600):
+            resume_deletions(world)
+        bring_back(world, world.last_deletion().id, ids[:1])
 
     batches = slow.stores.links.batches
     interleave(monkeypatch, batches, "mark_deleted", before=sleep_through_it_all)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 import zlib
 from functools import partial
@@ -18,6 +17,7 @@ from tests.conftest import World
 from tests.support.faults import Killed, die, out_of_time_after_accept
 from tests.support.interleaving import at_once
 from tests.support.restores import bring_back, end_retention, restore_stores
+from tests.support.virtual_time import RunningClock
 
 
 def refused(done: Restored) -> dict[str, str]:
@@ -171,7 +171,7 @@ def test_outcomes_packed_by_another_runtime_can_be_updated(world: World) -> None
 
 
 def test_a_restore_of_a_killed_worker_is_finished_by_another(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
     ids = world.create(2)
     deletion = world.soft_delete(ids)
@@ -180,7 +180,7 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
         patch.setattr(world.stores.links.batches, "restore", die)
         with pytest.raises(Killed):
             bring_back(world, deletion.id)
-        monkeypatch.setattr(time, "time", lambda real=time.time: real() + 120)
+    running_clock.pass_by(120)
     [found] = [
         each for each in stores.restores.expired_leases(limit=100) if each[0] == world.workspace_id
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from functions.aws import calls, dynamodb
@@ -11,7 +9,6 @@ from functions.aws import client as aws
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.outcomes import Outcome
 from functions.repositories import deletion_items, link_batches
-from functions.services.restore import resume_restore
 from tests.conftest import ReportFigure, World, make_world
 from tests.support.faults import (
     RETRYABLE,
@@ -23,7 +20,9 @@ from tests.support.faults import (
 )
 from tests.support.in_process_dynamodb import StartingPoint
 from tests.support.restores import bring_back, restore_stores
+from tests.support.schedule import resume_restores
 from tests.support.shards import use_two_shards
+from tests.support.virtual_time import RunningClock
 
 pytestmark = pytest.mark.exhaustive
 
@@ -46,7 +45,7 @@ def test_each_call_fails_once_in_each_way(
     deployed: dict[str, str],
     items: bool,
     starting_point: StartingPoint,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
     report_figure: ReportFigure,
 ) -> None:
     if not items:
@@ -62,7 +61,7 @@ def test_each_call_fails_once_in_each_way(
         if point.kind in RETRYABLE:
             assert answered is not None, point
             assert answered.restored_ids == ids, point
-        _recover(world, monkeypatch, hours=1)
+        _recover(world, running_clock, hours=1)
         _check(world, deletion_id, ids, str(point))
         points += point.reached
     without = "" if items else " without Error.Item"
@@ -74,7 +73,7 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
     deployed: dict[str, str],
     items: bool,
     starting_point: StartingPoint,
-    monkeypatch: pytest.MonkeyPatch,
+    running_clock: RunningClock,
     report_figure: ReportFigure,
 ) -> None:
     if not items:
@@ -93,9 +92,9 @@ def test_each_call_of_the_resuming_worker_fails_once_in_each_way(
         workspace_id, deletion_id, ids = starting_point(killed)
         world, faulty = faulty_world(deployed, workspace_id)
         with point.strikes(faulty):
-            _recover(world, monkeypatch, hours=1)
+            _recover(world, running_clock, hours=1)
 
-        _recover(world, monkeypatch, hours=2)
+        _recover(world, running_clock, hours=2)
         _check(world, deletion_id, ids, f"resume: {point}", accepted=True)
         points += point.reached
     without = "" if items else " without Error.Item"
@@ -109,15 +108,10 @@ def _deleted(deployed: dict[str, str]) -> tuple[str, str, list[str]]:
     return world.workspace_id, world.soft_delete(ids).id, ids
 
 
-def _recover(world: World, monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
+def _recover(world: World, clock: RunningClock, *, hours: int) -> None:
     """The schedule's run after the lease has expired."""
-    stores = restore_stores(world)
-    with monkeypatch.context() as later:
-        now = time.time
-        later.setattr(time, "time", lambda: now() + 3600 * hours)
-        for key in attempt(stores.restores.expired_leases, limit=1000) or ():
-            if key[0] == world.workspace_id:
-                attempt(resume_restore, *key, stores=stores)
+    with clock.later(3600 * hours):
+        resume_restores(world)
 
 
 def _check(

@@ -89,7 +89,7 @@ def test_the_page_loads_only_files_of_its_own_path() -> None:
     assert not [each for each in found if "//" in each]
 
 
-def test_a_trailing_slash_finds_the_assets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trailing_slash_finds_the_assets_too() -> None:
     def with_slash(event: dict[str, Any], context: Any) -> dict[str, Any]:
         event["path"] += "/"
         event["requestContext"]["path"] += "/"
