@@ -48,11 +48,15 @@ pytest_plugins = [
     "tests.support.deployed_stack",
     "tests.support.emulator",
     "tests.support.erasure",
+    "tests.support.exports",
     "tests.support.forked_workers",
     "tests.support.openapi",
     "tests.support.sdk_models",
     "tests.support.virtual_time",
 ]
+
+# Plugins have it by themselves.
+pytest.register_assert_rewrite("tests.support.clicks")
 
 ReportFigure = Callable[[str], None]
 _FIGURE = "figure"

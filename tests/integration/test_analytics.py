@@ -13,7 +13,7 @@ from functions.domain.ids import new_click_id
 from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
 from tests.conftest import World
-from tests.integration.test_click_aggregation import click, count
+from tests.support.clicks import click, count
 from tests.support.virtual_time import RunningClock
 
 #: Noon of today, because some tests compare days.

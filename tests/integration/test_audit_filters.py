@@ -14,7 +14,7 @@ from functions.domain.ids import new_time_ordered_id, time_of
 from functions.handlers import deletions
 from functions.services import audit_trail
 from tests.conftest import World
-from tests.integration.test_deletions_api import ask, send
+from tests.support.deletions import ask, send
 
 
 def listed(world: World, **query: str) -> tuple[list[str], str | None]:

@@ -23,9 +23,8 @@ from functions.repositories.link_states import LinkState
 from functions.schemas.installs import NewInstall
 from functions.services.installs import record_install
 from tests.conftest import World
-from tests.integration.test_click_aggregation import NOON, click, count, day
-from tests.integration.test_purge_faults import Faults
 from tests.support.api_gateway import send
+from tests.support.clicks import NOON, click, count, day
 from tests.support.erasure import Erasing
 from tests.support.faults import RETRYABLE, Call, FaultyClient
 
@@ -195,9 +194,8 @@ def erase_while_spreading(erasing: Erasing) -> Iterator[tuple[int, list[dict[str
                 recorded.append(spread_and_click(erasing, link_id))
             return call()
 
-        faults = Faults()
-        faults.at, faults.fault = at, fault
-        deletion, records = erasing.with_clients(faults.wrap).erase([link_id])
+        faulty = FaultyClient(fault=fault, at=at)
+        deletion, records = erasing.with_clients(faulty.beside).erase([link_id])
         reached = len(recorded) > 1
         erasing.cleanup(records)
         erasing.work_all()

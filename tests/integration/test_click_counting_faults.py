@@ -18,7 +18,7 @@ from functions.repositories.click_totals import include
 from functions.repositories.rollups import FIRST_VISITS, LISTED_CLICKS
 from functions.services import click_aggregation as service
 from tests.conftest import World
-from tests.integration.test_click_aggregation import (
+from tests.support.clicks import (
     DAY,
     NOON,
     assert_exact,

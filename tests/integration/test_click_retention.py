@@ -12,12 +12,12 @@ from functions.domain.ids import parse_click_id
 from functions.domain.policies import Policies
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
+from functions.handlers import redirect
 from functions.repositories.clicks import ClicksTable
 from tests.conftest import World
-from tests.integration.test_click_aggregation import click, count, day
-from tests.integration.test_purge import receipt
-from tests.integration.test_redirect import clicks, visit
-from tests.support.erasure import Erasing
+from tests.support.api_gateway import send
+from tests.support.clicks import click, clicks_of, count, day
+from tests.support.erasure import Erasing, receipt
 from tests.support.interleaving import interleave
 
 
@@ -48,9 +48,9 @@ def request(world: World, method: str, policy: dict[str, str], **body: Any) -> A
 
 def kept_days(world: World, link_id: str, code: str) -> float | None:
     """After how many days a click of now is removed."""
-    known = {each["id"] for each in clicks(world, link_id)}
-    assert visit(code).status == 302
-    [new] = [each for each in clicks(world, link_id) if each["id"] not in known]
+    known = {each["id"] for each in clicks_of(world, link_id)}
+    assert send(redirect.handler, "GET /{code}", path={"code": code}).status == 302
+    [new] = [each for each in clicks_of(world, link_id) if each["id"] not in known]
     parsed = parse_click_id(new["id"])
     assert parsed is not None
     return (int(new["ttl"]) - parsed[1] // 1000) / 86_400 if "ttl" in new else None

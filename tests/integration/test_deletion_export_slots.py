@@ -17,15 +17,12 @@ from functions.repositories.open_exports import HELD_SECONDS, OpenExports
 from functions.services import delete_links, run_deletion
 from functions.services.export_lines import ExportStores
 from tests.conftest import World, make_world
-from tests.integration.test_export import Exports, exports
-from tests.integration.test_export_before_delete import Bucket
-from tests.integration.test_filter_budget import _Nothing, ask
+from tests.support.deletions import NoReads, ask
 from tests.support.erasure import Erasing
+from tests.support.exports import Exports, MemoryBucket
 from tests.support.faults import FaultyClient, Killed, die
 from tests.support.interleaving import at_once, interleave
 from tests.support.virtual_time import RunningClock
-
-__all__ = ["exports"]
 
 BASE_URL = "https://go.example"
 
@@ -45,9 +42,9 @@ def free(world: World, maximum: int = 2) -> list[int]:
     return world.stores.open_exports.free(world.workspace_id, maximum)
 
 
-def work(world: World, deletion_id: str, bucket: Bucket | None = None) -> Deletion:
+def work(world: World, deletion_id: str, bucket: MemoryBucket | None = None) -> Deletion:
     links = world.stores.links
-    lines = ExportStores(links, world.clicks, bucket or Bucket())  # type: ignore[arg-type]
+    lines = ExportStores(links, world.clicks, bucket or MemoryBucket())  # type: ignore[arg-type]
     return world.resume(deletion_id, replace(world.stores, exports=lines))
 
 
@@ -143,7 +140,7 @@ def test_a_slot_survives_killed_workers_and_is_released_after_the_export(
 ) -> None:
     ids = world.create(1)
     _, first, _ = post(world, ids)
-    bucket = Bucket(failures=1)
+    bucket = MemoryBucket(failures=1)
 
     with pytest.raises(Killed):
         work(world, first["id"], bucket)
@@ -222,7 +219,7 @@ def by_filter(world: World, *, open_exports: int = 2, open_filters: int = 2) -> 
             export_base_url=BASE_URL, open_exports=open_exports
         ),
         stores=world.stores,
-        budget=_Nothing(),
+        budget=NoReads(),
         open_filters=open_filters,
     )
 

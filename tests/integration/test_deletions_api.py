@@ -20,20 +20,12 @@ from functions.repositories.live_index import LiveIndex
 from functions.services import delete_links, erase_links, run_deletion, select_links
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
+from tests.support.deletions import ask, send
 from tests.support.faults import Killed
 from tests.support.virtual_time import RunningClock, VirtualClock
 
 #: An id that no link has; fixed, so that test names are the same in every process.
 ABSENT = "00000000-0000-4000-8000-000000000000"
-
-
-def send(world: World, route: str, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    reply = world.send(deletions, route, **event)
-    return reply.status, reply.json(), reply.headers
-
-
-def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    return send(world, "POST /api/deletions", body=body, **event)
 
 
 def test_a_soft_deletion_returns_its_readable_record(world: World) -> None:

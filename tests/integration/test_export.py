@@ -5,133 +5,32 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from functions import container
 from functions.aws import calls
-from functions.aws import client as aws
 from functions.aws.codec import to_item
 from functions.aws.sqs import Queue
 from functions.config import setting
-from functions.domain.clock import Deadline, use_deadline
+from functions.domain.clock import Deadline
 from functions.domain.errors import InternalError, Unavailable, UnlinkError
 from functions.handlers import analytics
-from functions.handlers import export_worker as export_function
-from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import LINGERS, ExportRecords, ExportsBucket, object_key
 from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyTable
-from functions.repositories.links import LinksTable
-from functions.repositories.open_exports import OpenExports
 from functions.services import export as procedure
-from functions.services import export_lines, export_runs
-from functions.services.export import run_export
-from functions.services.export_lines import CLICK_FIELDS, ExportStores
+from functions.services import export_lines
+from functions.services.export_lines import CLICK_FIELDS
 from tests.conftest import World
-from tests.integration.test_click_aggregation import click
-from tests.integration.test_purge_faults import Faults
-from tests.support.api_gateway import Context
-from tests.support.faults import Killed, every_fault
+from tests.support.clicks import click
+from tests.support.exports import EXPORT, Exports
+from tests.support.faults import FaultyClient, Killed, attempt, every_fault
 from tests.support.in_process_dynamodb import StartingPoint, download
 from tests.support.shards import use_two_shards
 from tests.support.virtual_time import RunningClock
 
 NOW = int(time.time()) - 60
-EXPORT = "POST /api/analytics/links/{id}/export"
-
-
-class Exports:
-    """The test's own bucket on the emulator, and the routes."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.s3 = aws.client("s3")
-        self.messages: list[dict[str, Any]] = []
-
-    def begin(self, reference: str, **more: Any) -> tuple[int, Any]:
-        return self.world.call(analytics, EXPORT, at=reference, **more)
-
-    def get(self, reference: str, export_id: str, **more: Any) -> tuple[int, Any]:
-        return self.world.call(
-            analytics,
-            "GET /api/analytics/links/{id}/export/{exportId}",
-            path={"id": reference, "exportId": export_id},
-            **more,
-        )
-
-    def work(self) -> None:
-        """Process every message of the queue once."""
-        messages, self.messages[:] = list(self.messages), []
-        assert not any(self.deliver(message) for message in messages)
-
-    def deliver(
-        self, message: dict[str, Any], delivery: int = 1, *, sent_at: float | None = None
-    ) -> bool:
-        """Deliver a message to the function for the n-th time; returns whether it failed."""
-        record: dict[str, Any] = {
-            "messageId": "m-1",
-            "body": json.dumps(message),
-            "attributes": {"ApproximateReceiveCount": str(delivery)},
-        }
-        if sent_at is not None:
-            record["attributes"]["SentTimestamp"] = str(int(sent_at * 1000))
-        response = export_function.handler({"Records": [record]}, Context(60))
-        assert response["batchItemFailures"] in ([], [{"itemIdentifier": "m-1"}])
-        return bool(response["batchItemFailures"])
-
-    def run(
-        self,
-        message: dict[str, Any],
-        wrap: Callable[[Any], Any] = lambda client: client,
-        cut: Deadline | None = None,
-    ) -> str:
-        """One run of the worker, perhaps with failing clients; returns the new state."""
-        dynamodb = wrap(self.world.dynamodb)
-        clicks, links = self.world.clicks.name, self.world.stores.links.name
-        with use_deadline(cut or Deadline(60)):
-            state = run_export(
-                message["workspaceId"],
-                message["linkId"],
-                message["exportId"],
-                records=ExportRecords(dynamodb, clicks=clicks, links=links),
-                stores=ExportStores(
-                    links=LinksTable(dynamodb, links),
-                    clicks=ClicksTable(dynamodb, clicks),
-                    bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
-                ),
-                queue=Queue(None, "list"),
-            )
-            export_runs.update_claims(message, state, OpenExports(dynamodb, clicks))
-        return state
-
-    def forget(self, begun: dict[str, Any]) -> None:
-        """Remove an export's record, as the erasure of its link does."""
-        key = {"pk": {"S": begun["linkId"]}, "sk": {"S": f"EXPORT#{begun['id']}"}}
-        self.world.dynamodb.delete_item(TableName=self.world.clicks.name, Key=key)
-
-    def lines(self, export_id: str) -> list[dict[str, Any]]:
-        key = object_key(self.world.workspace_id, export_id)
-        body = self.s3.get_object(Bucket=setting("EXPORTS_BUCKET"), Key=key)["Body"].read()
-        return [json.loads(line) for line in body.splitlines()]
-
-
-@pytest.fixture
-def exports(world: World, monkeypatch: pytest.MonkeyPatch) -> Exports:
-    bucket = f"exports-{uuid.uuid4().hex[:8]}"
-    monkeypatch.setenv("EXPORTS_BUCKET", bucket)
-    monkeypatch.setenv("EXPORT_QUEUE_URL", "list")
-    container.reset()
-    made = Exports(world)
-    made.s3.create_bucket(Bucket=bucket)
-
-    def sent(self: Queue, message: dict[str, Any], *, delay: int = 0) -> None:
-        made.messages.append(message)
-
-    monkeypatch.setattr(Queue, "send", sent)
-    return made
 
 
 def test_an_export_has_the_link_and_every_click(world: World, exports: Exports) -> None:
@@ -543,17 +442,14 @@ def test_each_call_fails_once_in_each_way_and_the_export_still_completes(
     for point in every_fault():
         link_id, clicks = starting_point(link_with_clicks)
         _, begun = exports.begin(link_id)
-        faults = Faults()
-        faults.at, faults.fault = point.at, point.fault
         [message] = exports.messages
         exports.messages.clear()
-        try:
-            exports.run(message, faults.wrap)
-        except (UnlinkError, Killed):
-            # SQS brings it again.
-            exports.run(message)
+        faulty = FaultyClient()
+        with point.strikes(faulty):
+            if attempt(exports.run, message, faulty.beside) is None:
+                # SQS brings it again.
+                exports.run(message)
         exports.work()
-        point.reached = faults.calls > point.at
         assert exports.get(link_id, begun["id"])[1]["state"] == "complete", point
         lines = exports.lines(begun["id"])
         assert [line["type"] for line in lines] == ["link"] + ["click"] * 3, point

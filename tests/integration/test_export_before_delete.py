@@ -20,27 +20,14 @@ from functions.services.deletion import Stores
 from functions.services.export_lines import ExportStores
 from functions.services.run_deletion import resume, resume_logged
 from tests.support.erasure import Erasing
+from tests.support.exports import MemoryBucket
 from tests.support.faults import Killed
 from tests.support.interleaving import interleave
 from tests.support.restores import bring_back
 from tests.support.virtual_time import RunningClock
 
 
-class Bucket:
-    """Exports in memory; it can fail first."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.failures = failures
-
-    def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise Killed
-        self.objects[key] = body
-
-
-def worker(erasing: Erasing, bucket: Bucket) -> Stores:
+def worker(erasing: Erasing, bucket: MemoryBucket) -> Stores:
     stores = erasing.world.stores
     return replace(
         stores,
@@ -64,7 +51,7 @@ def test_nothing_is_deleted_before_the_export_is_complete(erasing: Erasing, mode
     assert all(erasing.world.live(link_id) for link_id in ids)
     assert erasing.world.queue.messages[-1]["deletionId"] == deletion.id
 
-    bucket = Bucket()
+    bucket = MemoryBucket()
     workspace_id = erasing.world.workspace_id
     done = erasing.world.resume(deletion.id, worker(erasing, bucket))
 
@@ -92,7 +79,7 @@ def test_the_schedule_leaves_an_export_to_the_queue(erasing: Erasing) -> None:
     assert message == {"workspaceId": erasing.world.workspace_id, "deletionId": deletion.id}
     assert all(erasing.world.live(link_id) for link_id in ids)
     # Its lease is released, so the worker can take it at once.
-    done = erasing.world.resume(deletion.id, worker(erasing, Bucket()))
+    done = erasing.world.resume(deletion.id, worker(erasing, MemoryBucket()))
     assert done.ids_with(Outcome.DELETED) == ids
 
 
@@ -102,7 +89,7 @@ def test_no_other_worker_takes_a_running_export(
     ids = erasing.world.create(2)
     deletion = ask(erasing, ids, "soft")
     workspace_id = erasing.world.workspace_id
-    stores, others_stores = worker(erasing, Bucket()), worker(erasing, Bucket())
+    stores, others_stores = worker(erasing, MemoryBucket()), worker(erasing, MemoryBucket())
     others = interleave(
         monkeypatch,
         stores.deletions,
@@ -115,7 +102,7 @@ def test_no_other_worker_takes_a_running_export(
     assert done.ids_with(Outcome.DELETED) == ids
 
 
-class RealBucket(Bucket):
+class RealBucket(MemoryBucket):
     """The same with tails and parts; S3's own rules are tried in test_export.py."""
 
     def __init__(self) -> None:
@@ -243,7 +230,7 @@ def test_a_late_repetition_of_a_save_does_not_set_an_export_back(
         return response
 
     monkeypatch.setattr(dynamodb, "update_item", with_a_late_call)
-    resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, Bucket()))
+    resume(erasing.world.workspace_id, deletion.id, stores=worker(erasing, MemoryBucket()))
 
     assert len(saves) == 2
     after = erasing.world.deletion(deletion.id)
@@ -265,7 +252,7 @@ def test_a_save_whose_response_was_lost_is_recognised(
         return response
 
     monkeypatch.setattr(dynamodb, "update_item", without_a_response)
-    bucket = Bucket()
+    bucket = MemoryBucket()
     done = erasing.world.resume(deletion.id, worker(erasing, bucket))
 
     assert done.state == "complete"

@@ -16,12 +16,12 @@ from functions.domain.errors import LimitReached
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
-from functions.handlers import deletions
 from functions.repositories.filter_slots import SLOT_SECONDS
 from functions.services import delete_links, resolve_filter, run_deletion
 from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget
 from functions.services.resolve_filter import AT_ONCE
 from tests.conftest import World
+from tests.support.deletions import NoReads, ask
 from tests.support.faults import Killed, die
 from tests.support.interleaving import at_once
 from tests.support.virtual_time import MID_MINUTE, MINUTE_END, RunningClock, VirtualClock
@@ -31,11 +31,6 @@ def plan_of(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
     plan = plans()["enterprise"]
     plan = Plan(**(asdict(plan) | limits))
     monkeypatch.setattr(caller, "plans", lambda: {"enterprise": plan})
-
-
-def ask(world: World, body: Any, **event: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    reply = world.send(deletions, "POST /api/deletions", body=body, **event)
-    return reply.status, reply.json(), reply.headers
 
 
 @pytest.fixture
@@ -217,17 +212,9 @@ def in_background(world: World, *, open_filters: int, key: str | None = None) ->
         "soft",
         deletion_request=world.deletion_request(key=IdempotencyKey(key, "hash") if key else None),
         stores=world.stores,
-        budget=_Nothing(),
+        budget=NoReads(),
         open_filters=open_filters,
     )
-
-
-class _Nothing:
-    def open(self) -> None:
-        pass
-
-    def take(self, links: int) -> bool:
-        return False
 
 
 @pytest.mark.parametrize("key", [None, "k"])

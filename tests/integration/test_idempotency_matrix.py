@@ -38,7 +38,7 @@ from functions.services import link_runs
 from functions.services import restore as restore_service
 from functions.services.export_lines import ExportStores
 from tests.conftest import World, make_world
-from tests.integration.test_click_aggregation import click
+from tests.support.clicks import click
 from tests.support.erasure import Erasing, FakeS3
 from tests.support.faults import FaultyClient, Killed, kill_from
 from tests.support.in_process_dynamodb import StartingPoint

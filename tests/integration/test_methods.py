@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,7 +16,6 @@ from functions.domain.ids import new_time_ordered_id
 from functions.handlers import pages
 from functions.repositories.api_keys import ApiKeysTable
 from tests.conftest import World
-from tests.integration.test_qr import MemoryImages
 from tests.support.api_gateway import Reply, send
 from tests.support.routes import CATCH_ALLS, KEYED
 from tests.support.virtual_time import VirtualClock
@@ -63,7 +63,7 @@ def test_head_answers_like_get(world: World, monkeypatch: pytest.MonkeyPatch, pa
         name="test",
     )
     monkeypatch.setenv("QR_BUCKET", "qr")
-    monkeypatch.setattr(container, "qr_images", MemoryImages)
+    monkeypatch.setattr(container, "qr_images", lambda: Mock(get=Mock(return_value=None)))
 
     got, headed = (ask(world, method, path, path=given) for method in ("GET", "HEAD"))
 

@@ -16,11 +16,9 @@ from functions.repositories.open_exports import HELD_SECONDS, OPEN, OpenExports
 from functions.services import export as procedure
 from functions.services import export_request
 from tests.conftest import World
-from tests.integration.test_export import Exports, exports
+from tests.support.exports import Exports
 from tests.support.interleaving import at_once
 from tests.support.virtual_time import RunningClock
-
-__all__ = ["exports"]
 
 
 def test_a_second_request_gets_the_running_export(world: World, exports: Exports) -> None:

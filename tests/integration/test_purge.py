@@ -27,15 +27,10 @@ from functions.schemas.links import NewLink
 from functions.services import link_stream, purge, sweep
 from functions.services.link_stream import clean_up
 from functions.services.update_link import update_link
-from tests.support.erasure import Erasing
+from tests.support.erasure import Erasing, receipt
 from tests.support.faults import Killed
 from tests.support.restores import bring_back
 from tests.support.virtual_time import RunningClock, VirtualClock
-
-
-def receipt(links: int = 1, **counts: int) -> dict[str, int]:
-    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "installsKept": 0, "qrObjects": 0}
-    return {"links": links, "codes": links} | nothing | counts
 
 
 def test_an_erased_link_leaves_nothing_and_the_receipt_counts_it(erasing: Erasing) -> None:

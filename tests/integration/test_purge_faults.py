@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,9 +16,8 @@ from functions.handlers import redirect
 from functions.repositories import clicks as clicks_store
 from functions.repositories.clicks import ClicksTable
 from tests.conftest import ReportFigure
-from tests.integration.test_purge import receipt
 from tests.support.api_gateway import send
-from tests.support.erasure import Erasing
+from tests.support.erasure import Erasing, Erasure, receipt
 from tests.support.faults import (
     Call,
     FaultyClient,
@@ -42,27 +40,6 @@ def _small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # -- every call fails -----------------------------------------------------------------------
-
-
-class Faults:
-    """One fault for the n-th call of a run, whichever service it goes to."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.at = -1
-        self.fault: Callable[[str, Call, dict[str, Any]], Any] | None = None
-        self._lock = threading.Lock()
-
-    def wrap(self, real: Any) -> Any:
-        return FaultyClient(real, self._meet, every=True)
-
-    def _meet(self, operation: str, call: Call, parameters: dict[str, Any]) -> Any:
-        with self._lock:
-            number = self.calls
-            self.calls += 1
-        if self.fault is not None and number == self.at:
-            return self.fault(operation, call, parameters)
-        return call()
 
 
 def _link_with_a_life(erasing: Erasing, *, spread: bool = False) -> str:
@@ -100,25 +77,22 @@ def test_each_call_fails_once_in_each_way_and_the_erasure_still_completes(
 
     points = 0
     for point in every_fault():
-        faults = Faults()
-        faulty = erasing.with_clients(faults.wrap)
+        faulty = FaultyClient()
+        failing = erasing.with_clients(faulty.beside)
         start = starting_point(erased)
         erasing.s3.objects, erasing.messages[:] = dict(start.objects), start.messages
         kept_installs = _kept_installs(erasing)
-        faults.at, faults.fault = point.at, point.fault
 
         # As Lambda and SQS do: a failed batch is delivered again.
-        if stage == "cleanup":
-            records = start.records
-            if attempt(faulty.cleanup, records) != []:
-                assert erasing.cleanup(records) == []
-        else:
-            messages = list(erasing.messages)
-            erasing.messages.clear()
-            for message in messages:
-                if not attempt(faulty.work, message):
-                    assert erasing.work(message)
-        point.reached = faults.calls > point.at
+        with point.strikes(faulty):
+            if stage == "cleanup":
+                if attempt(failing.cleanup, start.records) != []:
+                    assert erasing.cleanup(start.records) == []
+            else:
+                erasing.messages.clear()
+                for message in start.messages:
+                    if not attempt(failing.work, message):
+                        assert erasing.work(message)
         erasing.work_all()
 
         context = f"{stage}: {point}"
@@ -187,9 +161,8 @@ def test_redelivery_reordering_and_duplicates_change_nothing(
     for number in order:
         end = data.draw(st.sampled_from(["well", "time", "death"]))
         if end == "death":
-            faults = Faults()
-            faults.at, faults.fault = data.draw(st.integers(0, 30)), die
-            attempt(erasing.with_clients(faults.wrap).work, messages[number])
+            faulty = FaultyClient(fault=die, at=data.draw(st.integers(0, 30)))
+            attempt(erasing.with_clients(faulty.beside).work, messages[number])
         else:
             erasing.work(messages[number], seconds=0 if end == "time" else 20)
     for message in messages:
@@ -230,28 +203,6 @@ def _visiting(code: str, statuses: list[int]) -> Callable[[str, Call, dict[str, 
     return visit
 
 
-class Erasure:
-    """An erasure, step by step. The queue's delay lets the last begin only when every writer
-    that could have seen the link alive has ended."""
-
-    def __init__(self, erasing: Erasing, link_id: str) -> None:
-        self._erasing = erasing
-        self._link_id = link_id
-        self._steps = iter([self._transaction, self._cleanup])
-        self.deletion_id = ""
-        self._records: list[dict[str, Any]] = []
-
-    def step(self) -> None:
-        next(self._steps, lambda: None)()
-
-    def _transaction(self) -> None:
-        deletion, self._records = self._erasing.erase([self._link_id])
-        self.deletion_id = deletion.id
-
-    def _cleanup(self) -> None:
-        assert self._erasing.cleanup(self._records) == []
-
-
 @pytest.mark.parametrize("begins", [0, 1, 2])
 @pytest.mark.parametrize("lasts", [0, 1, 2])
 def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
@@ -286,22 +237,20 @@ def test_a_redirect_interleaved_at_every_step_leaves_nothing_behind(
 
 def test_a_redirect_during_the_worker_is_refused_at_every_call(erasing: Erasing) -> None:
     """A writer after the delay finds the link gone, at any call of the worker."""
-    at = 0
-    reached = True
+    at, reached = 0, True
     while reached:
         [link] = erasing.world.create_items(1)
         erasing.click(link.id, 3)
         deletion, records = erasing.erase([link.id])
         erasing.cleanup(records)
-        faults = Faults()
         statuses: list[int] = []
-        faults.at, faults.fault = at, _visiting(link.short_code, statuses)
-        assert erasing.with_clients(faults.wrap).work(erasing.messages.pop())
+        faulty = FaultyClient(fault=_visiting(link.short_code, statuses), at=at)
+        assert erasing.with_clients(faulty.beside).work(erasing.messages.pop())
         reached = bool(statuses)
         assert set(statuses) <= {404}
         assert erasing.left_of(link.id) == []
         assert erasing.receipt(deletion.id)["clicks"] == 3
-        at += 4
+        at += 1
 
 
 def test_the_queue_delay_prevents_late_writes(erasing: Erasing) -> None:

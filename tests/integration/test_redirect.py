@@ -14,12 +14,12 @@ import pytest
 
 from functions import container
 from functions.api import redirect_response
-from functions.aws.codec import from_item
 from functions.domain.errors import Unavailable
 from functions.domain.ids import parse_click_id
 from functions.handlers import redirect
 from tests.conftest import World
 from tests.support.api_gateway import Reply, send
+from tests.support.clicks import clicks_of
 from tests.support.user_agents import ANDROID, GOOGLEBOT, IPAD, IPHONE, MAC, WINDOWS
 from tests.support.virtual_time import VirtualClock
 
@@ -42,23 +42,6 @@ def visit(code: str, method: str = "GET", **headers: str) -> Reply:
         headers={"User-Agent": WINDOWS} | {k.replace("_", "-"): v for k, v in headers.items()},
         query=dict(part.split("=") for part in query.split("&")) if query else None,
     )
-
-
-def clicks(world: World, link_id: str) -> list[dict[str, Any]]:
-    """Every recorded click of a link."""
-    found = []
-    for pk in (link_id, *(f"{link_id}#{shard}" for shard in range(8))):
-        response = world.dynamodb.query(
-            TableName=world.clicks.name,
-            KeyConditionExpression="pk=:pk AND begins_with(sk,:click)",
-            ExpressionAttributeValues={
-                ":pk": {"S": pk},
-                ":click": {"S": "CLICK#"},
-            },
-            ConsistentRead=True,
-        )
-        found += [from_item(item) for item in response["Items"]]
-    return found
 
 
 def test_a_visit_gets_a_redirect_that_is_not_cached(world: World) -> None:
@@ -136,7 +119,7 @@ def test_each_device_gets_its_own_destination(
     reply = visit(link.short_code, User_Agent=agent)
 
     assert reply.headers["Location"] == f"https://example.com/{place}"
-    [click] = clicks(world, link.id)
+    [click] = clicks_of(world, link.id)
     assert (click["platform"], click["deviceType"]) == (platform, device)
 
 
@@ -176,7 +159,7 @@ def test_viewer_headers_are_trusted_from_the_distribution_only(
 
     assert visit(link.short_code, **VIEWER, **given).status == 302
 
-    [click] = clicks(world, link.id)
+    [click] = clicks_of(world, link.id)
     # The address that the gateway saw.
     assert click["ipAddress"] == "192.0.2.1"
     assert {"countryCode", "region", "city", "timezone"}.isdisjoint(click)
@@ -188,7 +171,7 @@ def test_a_prefetch_is_recorded_and_not_counted(world: World) -> None:
     assert visit(link.short_code, Sec_Purpose="prefetch").status == 302
     assert visit(link.short_code).status == 302
 
-    assert sorted(click["isBot"] for click in clicks(world, link.id)) == [False, True]
+    assert sorted(click["isBot"] for click in clicks_of(world, link.id)) == [False, True]
 
 
 def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
@@ -207,7 +190,7 @@ def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
         query="utm_source=" + "%2B" * 2 + "x" * 9_000,
     )
 
-    [click] = clicks(world, link.id)
+    [click] = clicks_of(world, link.id)
     sizes = {name: len(value.encode()) for name, value in click.items() if isinstance(value, str)}
     assert max(sizes.values()) <= 500
     assert sizes["city"] == 99
@@ -235,7 +218,7 @@ def test_a_click_records_the_visit(world: World) -> None:
         query="utm_campaign=spring&utm_source=ignored&other=1",
     )
 
-    [click] = clicks(world, link.id)
+    [click] = clicks_of(world, link.id)
     parsed = parse_click_id(click["id"])
     assert parsed is not None
     assert parsed[0] == link.id
@@ -267,7 +250,7 @@ def test_bots_are_redirected_and_recorded_as_bots(world: World, agent: str) -> N
 
     assert visit(link.short_code, User_Agent=agent).status == 302
 
-    assert [click["isBot"] for click in clicks(world, link.id)] == [True]
+    assert [click["isBot"] for click in clicks_of(world, link.id)] == [True]
 
 
 @pytest.mark.parametrize("case", ["unknown", "inactive", "expired", "deleted", "erased", "wrong"])
@@ -290,7 +273,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
         code = "nobody-has-this"
     elif case == "wrong":
         code = "a.b"
-    known = len(clicks(world, link.id))
+    known = len(clicks_of(world, link.id))
 
     page, data = visit(code, Accept="text/html,*/*;q=0.8"), visit(code, Accept="*/*")
 
@@ -299,7 +282,7 @@ def test_links_that_do_not_redirect_share_one_404_page(world: World, case: str) 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert b"This link does not exist" in page.body
     assert data.json() == {"statusCode": 404, "error": "Not Found", "message": "Link not found"}
-    assert len(clicks(world, link.id)) == known
+    assert len(clicks_of(world, link.id)) == known
 
 
 def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
@@ -310,7 +293,7 @@ def test_a_reused_code_redirects_to_its_new_link(world: World) -> None:
 
     assert visit("again-and-again").status == 302
 
-    assert len(clicks(world, new.id)) == 1
+    assert len(clicks_of(world, new.id)) == 1
 
 
 def test_a_warm_code_costs_one_strongly_consistent_read_and_one_write(

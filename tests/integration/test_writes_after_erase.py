@@ -18,9 +18,9 @@ from functions.repositories.links import LinksTable
 from functions.schemas.installs import NewInstall
 from functions.services.click_aggregation import tally
 from functions.services.installs import record_install
-from tests.integration.test_click_aggregation import click, records, rollups
-from tests.integration.test_purge_faults import Erasure, Faults
-from tests.support.erasure import Erasing
+from tests.support.clicks import click, records, rollups
+from tests.support.erasure import Erasing, Erasure
+from tests.support.faults import FaultyClient
 
 pytestmark = pytest.mark.exhaustive
 
@@ -63,7 +63,6 @@ def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
             [link] = erasing.world.create_items(1)
             visit = click(erasing.world, link.id, at=time.time() - 60)
             erasure = Erasure(erasing, link.id)
-            faults = Faults()
 
             def erase_first(
                 _operation: str,
@@ -76,13 +75,13 @@ def test_a_writer_interleaved_at_every_call_leaves_nothing_behind(
                     erasure.step()
                 return call()
 
-            faults.at, faults.fault = at, erase_first
+            faulty = FaultyClient(erasing.world.dynamodb, erase_first, at)
             try:
-                write(erasing, faults.wrap(erasing.world.dynamodb), visit)
+                write(erasing, faulty, visit)
             except UnlinkError:
                 refused += 1
 
-            reached = faults.calls > at
+            reached = len(faulty.calls) > at
             erasure.step()
             erasure.step()
             erasing.work_all()

@@ -295,6 +295,34 @@ class Erasing:
         ]
 
 
+class Erasure:
+    """An erasure, step by step. The queue's delay lets the last begin only when every writer
+    that could have seen the link alive has ended."""
+
+    def __init__(self, erasing: Erasing, link_id: str) -> None:
+        self._erasing = erasing
+        self._link_id = link_id
+        self._steps = iter([self._transaction, self._cleanup])
+        self.deletion_id = ""
+        self._records: list[dict[str, Any]] = []
+
+    def step(self) -> None:
+        next(self._steps, lambda: None)()
+
+    def _transaction(self) -> None:
+        deletion, self._records = self._erasing.erase([self._link_id])
+        self.deletion_id = deletion.id
+
+    def _cleanup(self) -> None:
+        assert self._erasing.cleanup(self._records) == []
+
+
+def receipt(links: int = 1, **counts: int) -> dict[str, int]:
+    """A receipt of so many links with these counts, as `Erasing.receipt` shows it."""
+    nothing = {"clicks": 0, "rollups": 0, "installs": 0, "installsKept": 0, "qrObjects": 0}
+    return {"links": links, "codes": links} | nothing | counts
+
+
 @pytest.fixture
 def erasing(world: World, deployed: dict[str, str]) -> Erasing:
     return Erasing(world, deployed)

@@ -184,7 +184,7 @@ class FaultyClient:
     With ``every``, all calls meet it.
     """
 
-    real: Any
+    real: Any = None
     fault: Callable[[str, Call, dict[str, Any]], Any] | None = None
     at: int = -1
     every: bool = False
@@ -192,7 +192,14 @@ class FaultyClient:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        real = getattr(self.real, operation)
+        return self._call(self.real, operation)
+
+    def beside(self, real: Any) -> _Beside:
+        """A client of another service, whose calls are counted together with these."""
+        return _Beside(self, real)
+
+    def _call(self, client: Any, operation: str) -> Callable[..., Any]:
+        real = getattr(client, operation)
 
         def call(**parameters: Any) -> Any:
             with self._lock:
@@ -203,6 +210,15 @@ class FaultyClient:
             return real(**parameters)
 
         return call
+
+
+@dataclass
+class _Beside:
+    faulty: FaultyClient
+    real: Any
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        return self.faulty._call(self.real, operation)
 
 
 def faulty_world(
