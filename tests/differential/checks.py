@@ -311,7 +311,6 @@ def _returning(value: str, expected: dict[str, Any], table: Table) -> None:
 
 
 CHECKS["UpdateItem"] = partial(_returning, "", {})
-CHECKS["UpdateItem ReturnValues=ALL_NEW"] = partial(_returning, "ALL_NEW", {"x": 5, "y": 2})
 CHECKS["UpdateItem ReturnValues=UPDATED_NEW"] = partial(_returning, "UPDATED_NEW", {"x": 5})
 
 
@@ -441,18 +440,6 @@ for _kind in ("ConditionCheck", "Delete", "Put", "Update"):
     CHECKS[f"TransactWriteItems {_kind}"] = partial(_transaction, _kind)
 
 
-@check("TransactWriteItems Update ReturnValuesOnConditionCheckFailure=ALL_OLD")
-def _transaction_twice(table: Table) -> None:
-    """One item in two actions is refused as a whole (API Reference, TransactWriteItems)."""
-    update = _actions(table)["Update"]
-    expect_error(
-        "ValidationException",
-        lambda: table.client.transact_write_items(
-            TransactItems=[{"Update": update}, {"Update": update}]
-        ),
-    )
-
-
 # -- PartiQL ---------------------------------------------------------------------------------
 
 
@@ -536,6 +523,18 @@ def _restore(table: Table) -> None:
 
 
 # -- limits and known differences ------------------------------------------------------------
+
+
+@check("one item in two actions of a transaction")
+def _transaction_twice(table: Table) -> None:
+    """It is refused as a whole (API Reference, TransactWriteItems)."""
+    update = _actions(table)["Update"]
+    expect_error(
+        "ValidationException",
+        lambda: table.client.transact_write_items(
+            TransactItems=[{"Update": update}, {"Update": update}]
+        ),
+    )
 
 
 @check("26 statements in a batch")

@@ -112,12 +112,6 @@ CONDITIONS: dict[str, Condition] = {
         [{"x": "p"}, {"x": "r"}],
         [{"x": "s"}, {}, None],
     ),
-    "attribute_exists(a) AND attribute_not_exists(a) AND a < ?": Condition(
-        "attribute_exists(pk) AND attribute_not_exists(x) AND y<:a",
-        {":a": "m"},
-        [{"y": "a"}],
-        [{"y": "m"}, {"x": 1, "y": "a"}, {}, None],
-    ),
     "attribute_exists(a) AND attribute_not_exists(a)": Condition(
         "attribute_exists(pk) AND attribute_not_exists(x)", {}, [{}], [{"x": False}, {"x": 0}, None]
     ),
@@ -127,9 +121,6 @@ CONDITIONS: dict[str, Condition] = {
         {":a": 1},
         [{"y": 1}],
         [{"y": 2}, {"x": 1}, {"x": 1, "y": 1}, {}, None],
-    ),
-    "attribute_not_exists(a) OR a < ?": Condition(
-        "attribute_not_exists(pk) OR x<:a", {":a": 5}, [None, {"x": 4}], [{"x": 5}, {}]
     ),
     "attribute_not_exists(a) OR a < ? OR (a = ? AND (attribute_not_exists(a) OR a < ?))": Condition(
         "attribute_not_exists(pk) OR x<:a OR (y=:b AND (attribute_not_exists(z) OR z<:c))",
