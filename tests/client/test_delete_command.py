@@ -146,6 +146,10 @@ def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unli
         (("delete", "--created-before", "yesterday", "--yes"), 2),
         (("delete", "--created-before", "9999-12-31T23:59:59-14:00", "--yes"), 2),
         (("create", "https://example.com", "--title", "\udcff"), 1),
+        (("create", "https://example.com", "--expires", "30d"), 2),
+        (("create", "--csv", __file__, "--expires", "2030-12-31"), 2),
+        (("create", "--csv", __file__, "--title", "x"), 2),
+        (("create", "--csv", __file__, "-o", "json"), 2),
         (("list", "--min-clicks", "-1"), 2),
     ],
 )

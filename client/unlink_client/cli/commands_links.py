@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
@@ -62,7 +63,10 @@ def create(
     tags: Annotated[list[str] | None, typer.Option("--tag", help="Tag; may be repeated.")] = None,
     external_id: Annotated[str | None, typer.Option(help="An id of yours, for one URL.")] = None,
     expires: Annotated[
-        Any, typer.Option(parser=parse_moment, metavar="TIME", help="When redirects end.")
+        Any,
+        typer.Option(
+            parser=parse_moment, metavar="TIME", help="When redirects end: a date or a time."
+        ),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
 ) -> None:
@@ -73,8 +77,8 @@ def create(
     unlinkctl create --csv links.csv
     """
     if csv is not None:
-        if urls or code or external_id:
-            raise CommandError("Give either URLs or --csv", code=USAGE)
+        if urls or code or title or external_id or expires or output is not Output.TABLE:
+            raise CommandError("With --csv only --tag can be given", code=USAGE)
         from unlink_client.cli.commands_import import run_import
 
         run_import(context, "csv", csv, extra_tags=tags or [])
@@ -83,6 +87,8 @@ def create(
         raise CommandError("Give at least one URL, or --csv FILE", code=USAGE)
     if len(urls) > 1 and (code or external_id):
         raise CommandError("--code and --external-id are for one URL", code=USAGE)
+    if expires is not None and expires <= datetime.now(UTC):
+        raise CommandError("--expires is in the past: 30d means 30 days ago", code=USAGE)
     new = [
         NewLink(
             original_url=url,
