@@ -324,6 +324,62 @@ def test_broken_rows_are_rejected_one_by_one(
     assert found[6]["reason"] == "duplicate of row 2"
 
 
+@pytest.mark.parametrize(
+    ("product", "row"),
+    [
+        ("shlink", {"longUrl": "https://example.com/", "shortUrl": "http://[x"}),
+        ("bitly", {"long_url": "https://example.com/", "custom_bitlinks": 5}),
+        ("csv", {"url": "https://example.com/", "tags": 5}),
+        ("csv", {"url": "https://example.com/", "title": "a\u2028b"}),
+    ],
+)
+def test_rows_with_unusual_values_and_no_code_are_imported_once(
+    unlinkctl: Run, tmp_path: Path, product: str, row: dict[str, Any]
+) -> None:
+    text = "\n".join(json.dumps(row | {"n": n}, ensure_ascii=False) for n in range(2))
+    (tmp_path / "links.json").write_text(text)
+    ran = unlinkctl("import", product, "links.json", "-o", "ndjson")
+    assert statuses(ran.out) == [("created", None)] * 2, ran.err
+    ran = unlinkctl("import", product, "links.json")
+    assert ran.out.split() == ["Rows", "2", "already", "there"]
+
+
+def test_empty_lines_before_the_heading_are_skipped(unlinkctl: Run, tmp_path: Path) -> None:
+    (tmp_path / "links.csv").write_text("\n\nurl,title\nhttps://example.com/,x\n")
+    assert unlinkctl("import", "csv", "links.csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("product", "row", "rejected"),
+    [
+        ("shlink", {"longUrl": "https://example.com/", "meta": {"maxVisits": 1}}, True),
+        ("csv", {"url": "https://example.com/", "code": "a", "tags": ["x|y", "z"]}, False),
+        (
+            "csv",
+            {"url": "https://example.com/", "code": "a", "utmParameters": {"term": "t"}},
+            False,
+        ),
+    ],
+)
+def test_the_file_of_rejects_has_every_value(
+    service: FakeUnlink,
+    unlinkctl: Run,
+    tmp_path: Path,
+    product: str,
+    row: dict[str, Any],
+    rejected: bool,
+) -> None:
+    (tmp_path / "links.json").write_text(json.dumps([row]))
+    assert unlinkctl("import", product, "links.json").code == 4
+    # What is wrong with it is mended, except that it must not be imported.
+    path = tmp_path / "rejects.csv"
+    path.write_text(path.read_text().replace(",a,", ",abcd,"))
+    assert unlinkctl("import", product, "rejects.csv").code == (4 if rejected else 0)
+    for link in service.links.values():
+        assert set(row.get("tags", ())) < set(link["tags"])
+        assert link["utmParameters"] == row.get("utmParameters")
+
+
 def test_new_codes_are_generated_where_the_own_cannot_be_had(
     service: FakeUnlink, unlinkctl: Run
 ) -> None:

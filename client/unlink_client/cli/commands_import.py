@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -189,8 +190,6 @@ def _write_rejects(path: Path, table: Table, entries: Sequence[Entry]) -> int:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return "|".join(
-            str(each.get("name", "")) if isinstance(each, dict) else str(each) for each in value
-        )
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)

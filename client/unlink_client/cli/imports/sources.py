@@ -98,8 +98,19 @@ class Values:
                 value = split_tags(text)
             else:
                 value = re.split(r"[;,]", text)
-        found = [each.get("name", "") if isinstance(each, dict) else each for each in value or []]
+        items = value if isinstance(value, list) else []
+        found = [each.get("name", "") if isinstance(each, dict) else each for each in items]
         return tuple(dict.fromkeys(str(each).strip() for each in found if str(each).strip()))
+
+    def object(self, name: str) -> dict[str, Any]:
+        """An object, also as the JSON of it in a cell; {} if it is none."""
+        value = self.get(name)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                value = None
+        return value if isinstance(value, dict) else {}
 
     def digest(self) -> str:
         """A hash that is equal for equal rows."""
@@ -113,13 +124,17 @@ def _plain(name: str) -> str:
 
 
 def code_of(url: str) -> str:
-    """The short code in a short URL: ``https://bit.ly/abc`` or ``bit.ly/abc``."""
+    """The short code in a short URL, ``https://bit.ly/abc`` or ``bit.ly/abc``; "" if none."""
     text = url.strip()
-    path = urlsplit(text if "://" in text else f"//{text}").path
-    return path.strip("/")
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").path.strip("/")
+    except ValueError:
+        return ""
 
 
-def _external_id(product: str, name: str) -> str:
+def _external_id(product: str, name: str, values: Values) -> str:
+    """What finds the link in a second import: its name there, or the content of its row."""
+    name = name or values.digest()
     text = f"{product}:{name}"
     if len(text) <= MAX_EXTERNAL_ID:
         return text
@@ -137,14 +152,13 @@ def _yourls(values: Values) -> Draft:
         code=code,
         # What phpMyAdmin writes for a title that is not set.
         title="" if title == "NULL" else title,
-        external_id=_external_id("yourls", code),
+        external_id=_external_id("yourls", code, values),
     )
 
 
 def _shlink(values: Values) -> Draft:
     code = values.text("shortCode") or code_of(values.text("shortUrl"))
-    meta = values.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
+    meta = values.object("meta")
     refusal = ""
     if meta.get("maxVisits"):
         refusal = "it has a limit of visits, which a link here cannot have"
@@ -155,7 +169,7 @@ def _shlink(values: Values) -> Draft:
         tags=values.tags("tags"),
         expires_at=str(meta.get("validUntil") or "") or values.text("validUntil"),
         forward_query=values.truth("forwardQuery", default=True),
-        external_id=_external_id("shlink", code),
+        external_id=_external_id("shlink", code, values),
         refusal=refusal,
     )
 
@@ -168,7 +182,7 @@ def _kutt(values: Values) -> Draft:
         description=values.text("description"),
         expires_at=values.text("expire_in"),
         is_active=not values.truth("banned", default=False),
-        external_id=_external_id("kutt", code),
+        external_id=_external_id("kutt", code, values),
         refusal=_PROTECTED if values.truth("password", default=False) else "",
     )
 
@@ -185,7 +199,7 @@ def _dub(values: Values) -> Draft:
         ios_url=values.text("ios"),
         android_url=values.text("android"),
         utm={name: text for name in UTM if (text := values.text(f"utm_{name}"))},
-        external_id=values.text("externalId") or _external_id("dub", code),
+        external_id=values.text("externalId") or _external_id("dub", code, values),
         refusal=_PROTECTED if values.get("password") is not None else "",
     )
 
@@ -195,7 +209,8 @@ def _bitly(values: Values) -> Draft:
     custom = values.get("custom_bitlinks", "custom back-half", "custom back-halves", "custom link")
     if isinstance(custom, str):
         custom = re.split(r"[|;,\s]+", custom.strip(" []\"'"))
-    first = next((str(each).strip(" \"'") for each in custom or [] if str(each).strip()), "")
+    custom = custom if isinstance(custom, list) else []
+    first = next((str(each).strip(" \"'") for each in custom if str(each).strip()), "")
     own = values.text("id", "link", "bitlink", "short link", "short url")
     return Draft(
         url=values.text("long_url", "destination url", "destination"),
@@ -203,14 +218,13 @@ def _bitly(values: Values) -> Draft:
         title=values.text("title"),
         tags=values.tags("tags"),
         expires_at=values.text("expiration_at"),
-        external_id=_external_id("bitly", own.split("://")[-1] or first),
+        external_id=_external_id("bitly", own.split("://")[-1] or first, values),
     )
 
 
 def _csv(values: Values) -> Draft:
     code = values.text("shortCode", "code", "slug", "customCode", "alias", "keyword", "back-half")
-    utm = values.get("utmParameters")
-    utm = utm if isinstance(utm, dict) else {name: values.exact(f"utm_{name}") for name in UTM}
+    utm = values.object("utmParameters") or {name: values.exact(f"utm_{name}") for name in UTM}
     return Draft(
         url=values.text(
             "originalUrl", "url", "long url", "destination", "destination url", "target"

@@ -101,7 +101,8 @@ def _of_json(text: str, path: Path, inside: Sequence[str]) -> Table:
 
 def _of_json_lines(text: str) -> Table:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: U+2028 may stand in a text of JSON.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -135,7 +136,7 @@ def _of_csv(text: str, path: Path, without_heading: Sequence[str]) -> Table:
     declared = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines else None
     start = 1 if declared else 0
     delimiter = declared[1] if declared else _delimiter(lines[0])
-    records = _records(lines, start, delimiter)
+    records = (each for each in _records(lines, start, delimiter) if each[1] != [])
     first = next(records, None)
     if first is None or isinstance(first[1], str):
         raise CommandError(f"{path}: the first row cannot be read", code=USAGE)
@@ -144,7 +145,7 @@ def _of_csv(text: str, path: Path, without_heading: Sequence[str]) -> Table:
     if without_heading and not _is_heading(columns, without_heading):
         columns = tuple(without_heading)
         rows.append(_csv_row(first[0], first[1], columns))
-    rows += [_csv_row(number, cells, columns) for number, cells in records if cells != []]
+    rows += [_csv_row(number, cells, columns) for number, cells in records]
     return Table(columns, tuple(rows))
 
 
