@@ -323,9 +323,8 @@ def served(service: FakeUnlink) -> Iterator[FakeUnlink]:
                 self.send_response(status)
                 if not isinstance(body, bytes):
                     self.send_header("Content-Type", "application/json")
-                for name, value in headers.items():
+                for name, value in ({"Content-Length": str(len(content))} | headers).items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
             except (Cut, OSError):

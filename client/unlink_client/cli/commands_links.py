@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import urllib.request
 from datetime import UTC, datetime
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
+import httpx2
 import typer
 
 from unlink_client.cli.exits import USAGE, CommandError
@@ -129,36 +128,25 @@ def export(
             job = unlink.start_export(link)
             done = unlink.wait_for_export(link, job.id)
         if done.url is None:
-            raise CommandError("The service gave no address of the export")
+            raise CommandError("The service gave no URL of the export")
         _download(done.url, output)
 
 
 def _download(url: str, target: Path | None) -> None:
-    # The address is signed: no key belongs there.
-    if not url.startswith(("https://", "http://")):
-        raise CommandError("The address of the export is not an http URL")
     try:
-        with urllib.request.urlopen(url, timeout=60) as source:  # noqa: S310
+        # The URL is signed: no key belongs there.
+        with httpx2.stream("GET", url, timeout=60, follow_redirects=True) as source:
+            if not source.is_success:
+                raise CommandError(f"The export could not be fetched: HTTP {source.status_code}")
             if target is None:
-                _copy(source, sys.stdout.buffer)
+                sys.stdout.buffer.writelines(source.iter_bytes())
                 sys.stdout.buffer.flush()
                 return
-            with private_file(target) as file:
-                _copy(source, file)
-    except (OSError, HTTPException) as error:
+            with writing(target), private_file(target) as file:
+                file.writelines(source.iter_bytes())
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise CommandError(f"The export could not be fetched: {error}") from None
     say(f"Wrote {target}")
-
-
-def _copy(source: HTTPResponse, target: BinaryIO) -> None:
-    """Copy the body of a response; raises ``HTTPException`` if it ends before its length."""
-    length, received = source.headers.get("Content-Length"), 0
-    # A read of some bytes does not say that the connection ended too early.
-    while part := source.read(1 << 16):
-        target.write(part)
-        received += len(part)
-    if length is not None and received != int(length):
-        raise HTTPException(f"it ended after {received:,} of {int(length):,} bytes")
 
 
 def qr(
