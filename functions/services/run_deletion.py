@@ -20,7 +20,7 @@ from functions.domain.clock import (
     shutdown_deadline,
     use_deadline,
 )
-from functions.domain.deletion import Deletion, FilterRequest
+from functions.domain.deletion import Deletion
 from functions.domain.errors import Unavailable
 from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
@@ -60,6 +60,8 @@ def run(
     The caller holds the lease. A permanent error is raised and the record stays open: the schedule
     retries it when the lease has expired.
     """
+    # Slots are released also if the worker that was done with them was killed before it did that.
+    _release_filter_slot(deletion, stores)
     if deletion.pending and deletion.export is not None and not deletion.export.get("done"):
         # Nothing is deleted before the export is complete.
         states = None
@@ -71,7 +73,6 @@ def run(
                 return
         except _LeaseLost:
             return
-    # Also if the worker that completed the export was killed before this.
     _release_export_slot(deletion, stores)
     for positions in runs(deletion.pending, SLICE):
         if current_deadline().passed or not _lease_is_held(deletion, stores):
@@ -158,9 +159,9 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
         refusal = too_broad(selection, filter_request.maximum)
     if refusal is not None:
         deletion.failure = refusal.message
+        _release_filter_slot(deletion, stores)
         _release_export_slot(deletion, stores)
         close(deletion, "failed", stores)
-        _release_filter_slot(deletion, filter_request, stores)
         return False
     if not selection.complete:
         _hold_export_slot(deletion, stores)
@@ -170,15 +171,13 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     deletion.outcomes = bytearray([Outcome.PENDING]) * len(selection.link_ids)
     if not selection.link_ids:
         deletion.ttl = short_life(deletion)
-    if not stores.deletions.record_ids(deletion):
-        return False
-    _release_filter_slot(deletion, filter_request, stores)
-    return True
+    return stores.deletions.record_ids(deletion)
 
 
-def _release_filter_slot(deletion: Deletion, filter_request: FilterRequest, stores: Stores) -> None:
+def _release_filter_slot(deletion: Deletion, stores: Stores) -> None:
     """Release the slot of a deletion by filter; if this fails, the slot expires."""
-    if filter_request.slot is not None:
+    filter_request = deletion.filter_request
+    if filter_request is not None and filter_request.slot is not None:
         with left_to_others("a filter's slot was not released", deletion):
             stores.slots.release_slot(deletion.workspace_id, filter_request.slot, deletion.id)
 

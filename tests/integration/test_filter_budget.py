@@ -16,7 +16,7 @@ from functions.domain.errors import LimitReached
 from functions.domain.idempotency import IdempotencyKey
 from functions.domain.ids import time_of
 from functions.domain.plans import MAX_IDS, Plan, plans
-from functions.repositories.filter_slots import SLOT_SECONDS
+from functions.repositories.filter_slots import SLOT_SECONDS, FilterSlots
 from functions.services import delete_links, resolve_filter, run_deletion
 from functions.services.read_budget import OPENING_READS, PacedBudget, RequestBudget
 from functions.services.resolve_filter import AT_ONCE
@@ -248,6 +248,24 @@ def test_a_failed_resolution_frees_its_slot(world: World) -> None:
     done = world.resume(waiting.id)
     assert done.state == "failed"
     assert done.failure == "More than 100 links match; narrow the filter"
+    assert world.stores.slots.free(world.workspace_id, 1) == [0]
+
+
+@pytest.mark.parametrize("links", [1, 101], ids=["resolved", "failed"])
+def test_the_next_worker_releases_the_slot_of_a_killed_one(
+    world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock, links: int
+) -> None:
+    world.create(links)
+    waiting = in_background(world, open_filters=1)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(FilterSlots, "release_slot", die)
+        with pytest.raises(Killed):
+            world.resume(waiting.id)
+    assert world.stores.slots.free(world.workspace_id, 1) == []
+
+    running_clock.pass_by(120)
+    assert world.resume(waiting.id).state == ("complete" if links == 1 else "failed")
     assert world.stores.slots.free(world.workspace_id, 1) == [0]
 
 
