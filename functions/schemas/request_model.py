@@ -52,5 +52,7 @@ def format_validation_errors(error: ValidationError, prefix: str = "") -> list[s
         said = fault["msg"].removeprefix("Value error, ")
         if fault["type"] in ("model_type", "model_attributes_type"):
             said = "must be an object"
+        elif fault["type"] == "extra_forbidden":
+            said = "unknown member"
         faults.append(f"{(prefix + where).rstrip('.') or 'body'}: {said}")
     return faults

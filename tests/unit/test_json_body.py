@@ -124,7 +124,7 @@ def test_validation_stops_after_twenty_errors() -> None:
     details = refused.value.members["details"]
     assert len(details) == 20
     assert details[0] == "0.originalUrl: Field required"
-    assert details[-1].startswith("2.m2: ")
+    assert details[-1] == "2.m2: unknown member"
 
 
 def test_errors_of_several_links_are_named_with_their_position() -> None:
