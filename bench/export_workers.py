@@ -18,10 +18,10 @@ from functions.domain.clock import deadline, iso
 from functions.domain.deletion import Deletion
 from functions.domain.ids import SHARDS
 from functions.domain.outcomes import Outcome
-from functions.repositories.exports import ExportGone
+from functions.repositories.exports import ExportGone, message_of
 from functions.repositories.links import LinksTable
 from functions.services.deletion import Stores
-from functions.services.export import run_export
+from functions.services.export_runs import ExportJobs, run_export
 from functions.services.run_deletion import resume
 
 if TYPE_CHECKING:
@@ -162,20 +162,19 @@ def export_of_one_link(
     with clock.running():
         [link_id] = link_ids(1)
         records = _Exports(given, link_id)
-        queue = _Queue(given)
-        queue.send({})
+        jobs = ExportJobs(
+            records=records,  # type: ignore[arg-type]
+            opened=None,  # type: ignore[arg-type]
+            queue=_Queue(given),  # type: ignore[arg-type]
+            stores=given.export_stores(),
+            deliveries=5,
+        )
+        jobs.queue.send(message_of(records.record))
 
         def work() -> None:
             if given.messages:
                 with deadline(seconds):
-                    run_export(
-                        WORKSPACE,
-                        link_id,
-                        "export-1",
-                        records=records,  # type: ignore[arg-type]
-                        stores=given.export_stores(),
-                        queue=queue,  # type: ignore[arg-type]
-                    )
+                    run_export(given.messages[0], jobs)
                 del given.messages[0]
 
         return _work_until(lambda: records.record["state"] == "complete", work, given, None)
@@ -193,6 +192,7 @@ class _Exports:
             "state": "pending",
             "createdAt": iso(START),
             "baseUrl": "https://go.example",
+            "slot": 0,
             "version": 0,
         }
 

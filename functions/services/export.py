@@ -11,21 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from functions.aws.sqs import Queue
-from functions.domain.clock import Deadline, current_deadline, now_iso, shutdown_deadline
+from functions.domain.clock import Deadline, current_deadline, shutdown_deadline
 from functions.domain.errors import Unavailable, UnlinkError
 from functions.powertools import Logger
-from functions.repositories.exports import (
-    CONTENT_TYPE,
-    ExportGone,
-    ExportRecords,
-    UploadGone,
-    message_of,
-    object_key,
-    tail_key,
-)
+from functions.repositories.exports import CONTENT_TYPE, UploadGone, tail_key
 from functions.services.export_lines import ExportStores, LineReader, Lines
 from functions.services.export_position import Position
 
@@ -203,91 +193,3 @@ class _File:
             except UnlinkError:
                 # The bucket's lifecycle rule removes it; the export continues.
                 log.exception("an export's tail was not removed", extra={"key": before})
-
-
-# -- the export of one link, as a job ---------------------------------------------------------
-
-
-def run_export(
-    workspace_id: str,
-    link_id: str,
-    export_id: str,
-    *,
-    records: ExportRecords,
-    stores: ExportStores,
-    queue: Queue,
-) -> str:
-    """One run of a link's export; returns the new state. A ``running`` export is requeued.
-
-    Safe to repeat: of two parallel runs one finds the record changed and stops. A failed export
-    continues if its dead letter is sent again.
-    """
-    record = records.get(link_id, export_id)
-    if record is None or record["state"] == "complete":
-        return "nothing to do"
-    position = Position.read(record.get("position"))
-    key = object_key(workspace_id, export_id)
-    # A run that started while the link existed ends before the purge looks for files.
-    if stores.links.get(workspace_id, link_id) is None:
-        if position.upload_id is not None:
-            stores.bucket.abort(key, position.upload_id)
-        return "gone"
-
-    def save(reached: Position) -> None:
-        begun = "running" if reached != Position() else "pending"
-        further = reached.place != Position.read(record.get("position")).place
-        records.advance(
-            record,
-            state="complete" if reached.done else begun,
-            position=reached.stored(),
-            **({"progressAt": now_iso()} if further else {}),
-        )
-
-    try:
-        reached = write_export(
-            [link_id],
-            workspace_id=workspace_id,
-            key=key,
-            until=record["createdAt"],
-            base_url=record["baseUrl"],
-            position=position,
-            save=save,
-            stores=stores,
-        )
-    except ExportGone:
-        return "taken over"
-    if reached.done:
-        return "complete"
-    with shutdown_deadline(RESERVED_SECONDS):
-        queue.send(message_of(record))
-    return "running"
-
-
-#: Why an export is ``failed``, for the caller. The log has the cause.
-GIVEN_UP = "The export failed after several attempts. Start a new export."
-
-
-def give_up(
-    message: dict[str, Any],
-    sent_at: str | None,
-    *,
-    records: ExportRecords,
-    queue: Queue,
-) -> str:
-    """The last delivery of a message: mark an export that failed every time as ``failed``, so that
-    callers stop waiting. Returns the state, as :func:`run_export` does.
-
-    ``sent_at`` is when its message was sent. An export with progress since then gets a new message
-    instead: its runs were killed, but each one continued.
-    """
-    record = records.get(message["linkId"], message["exportId"])
-    if record is None or record["state"] == "complete":
-        return "nothing to do"
-    if sent_at is not None and record.get("progressAt", "") > sent_at:
-        queue.send(message)
-        return "running"
-    try:
-        records.advance(record, state="failed", failure=GIVEN_UP)
-    except ExportGone:
-        return "taken over"
-    return "failed"

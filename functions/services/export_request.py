@@ -26,6 +26,9 @@ ATTEMPTS = 3
 #: Seconds until the next attempt for a slot.
 SLOT_RETRY_SECONDS = 60
 
+#: Why an export is ``failed``, for the caller. The log has the cause.
+GIVEN_UP = "The export failed after several attempts. Start a new export."
+
 log = Logger()
 
 

@@ -22,6 +22,7 @@ from functions.repositories.idempotency import IDEMPOTENCY_SECONDS, IdempotencyT
 from functions.services import export as procedure
 from functions.services import export_lines
 from functions.services.export_lines import CLICK_FIELDS
+from functions.services.export_request import GIVEN_UP
 from tests.conftest import World
 from tests.support.clicks import click
 from tests.support.exports import EXPORT, Exports
@@ -158,7 +159,7 @@ def test_an_export_that_fails_every_time_ends_as_failed_and_as_a_dead_letter(
 
     _, failed = exports.get(link_id, begun["id"])
     assert (failed["state"], failed["url"]) == ("failed", None)
-    assert failed["failure"] == procedure.GIVEN_UP
+    assert failed["failure"] == GIVEN_UP
     assert exports.begin(link_id, key=key) == (202, begun)
     assert exports.messages == []
 

@@ -15,6 +15,7 @@ from functions.repositories.exports import ExportRecords, ExportsBucket, objects
 from functions.repositories.open_exports import HELD_SECONDS, OPEN, OpenExports
 from functions.services import export as procedure
 from functions.services import export_request
+from functions.services.export_request import GIVEN_UP
 from tests.conftest import World
 from tests.support.exports import Exports
 from tests.support.interleaving import at_once
@@ -198,7 +199,7 @@ def test_an_export_without_progress_for_hours_is_failed_and_another_may_begin(
     _, another = exports.begin(link_id)
 
     assert (shown["state"], shown["url"]) == ("failed", None)
-    assert shown["failure"] == procedure.GIVEN_UP
+    assert shown["failure"] == GIVEN_UP
     assert another["id"] != lost["id"]
     # The dead letter that is sent again continues, without effect on the other.
     assert not exports.deliver(message)

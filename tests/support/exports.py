@@ -20,9 +20,8 @@ from functions.repositories.clicks import ClicksTable
 from functions.repositories.exports import ExportRecords, ExportsBucket, object_key
 from functions.repositories.links import LinksTable
 from functions.repositories.open_exports import OpenExports
-from functions.services import export_runs
-from functions.services.export import run_export
 from functions.services.export_lines import ExportStores
+from functions.services.export_runs import ExportJobs, run_export, update_claims
 from tests.conftest import World
 from tests.support.api_gateway import Context
 from tests.support.faults import Killed
@@ -78,20 +77,20 @@ class Exports:
         """One run of the worker, perhaps with failing clients; returns the new state."""
         dynamodb = wrap(self.world.dynamodb)
         clicks, links = self.world.clicks.name, self.world.stores.links.name
+        jobs = ExportJobs(
+            records=ExportRecords(dynamodb, clicks=clicks, links=links),
+            opened=OpenExports(dynamodb, clicks),
+            queue=Queue(None, "list"),
+            stores=ExportStores(
+                links=LinksTable(dynamodb, links),
+                clicks=ClicksTable(dynamodb, clicks),
+                bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
+            ),
+            deliveries=5,
+        )
         with use_deadline(cut or Deadline(60)):
-            state = run_export(
-                message["workspaceId"],
-                message["linkId"],
-                message["exportId"],
-                records=ExportRecords(dynamodb, clicks=clicks, links=links),
-                stores=ExportStores(
-                    links=LinksTable(dynamodb, links),
-                    clicks=ClicksTable(dynamodb, clicks),
-                    bucket=ExportsBucket(wrap(self.s3), setting("EXPORTS_BUCKET")),
-                ),
-                queue=Queue(None, "list"),
-            )
-            export_runs.update_claims(message, state, OpenExports(dynamodb, clicks))
+            state = run_export(message, jobs)
+            update_claims(message, state, jobs.opened)
         return state
 
     def forget(self, begun: dict[str, Any]) -> None:

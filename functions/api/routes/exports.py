@@ -14,8 +14,7 @@ from functions.domain.errors import LimitReached, LinkNotFound, NotFound
 from functions.domain.idempotency import IdempotencyRecord
 from functions.domain.ids import parse_link_id
 from functions.repositories.exports import object_key
-from functions.services.export import GIVEN_UP
-from functions.services.export_request import begin_export, begun_export, state_of
+from functions.services.export_request import GIVEN_UP, begin_export, begun_export, state_of
 
 if TYPE_CHECKING:
     from functions.schemas.analytics_responses import Export
