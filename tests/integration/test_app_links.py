@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from functions.domain.app_links import FORBIDDEN_SCHEMES, scheme_faults
 from functions.domain.errors import InvalidRequest
 from functions.domain.link import DESTINATIONS
-from functions.domain.policies import Policies
 from functions.domain.query_forwarding import with_query
 from functions.domain.redirect_target import target_of, with_campaign
 from functions.handlers import links, redirect
@@ -124,16 +123,6 @@ def test_a_refused_scheme_names_what_a_scheme_may_have() -> None:
     assert scheme_faults(["MyApp"]) == [
         "'MyApp' is not a scheme: at most 50 lower-case letters, digits, +, . and -, first a letter"
     ]
-
-
-def test_the_policy_survives_every_encoding() -> None:
-    policies = Policies(app_schemes=("myapp", "com.example.app+x"))
-    assert policies.stored() == {"appSchemes": "myapp com.example.app+x"}
-    assert Policies.read(policies.stored()) == policies
-    assert policies.full()["appSchemes"] == ["myapp", "com.example.app+x"]
-    # Deletions and links carry a copy of the policies that concern them: this one does not.
-    assert policies.record() == {}
-    assert Policies().stored() == {}
 
 
 @pytest.mark.parametrize("url", APP_URLS)

@@ -88,18 +88,6 @@ def test_a_day_counts_clicks_visitors_and_values_and_the_link_follows(world: Wor
     assert (found.click_count, found.last_click_at) == (4, iso(NOON + 86_400))
 
 
-def test_a_redelivered_click_counts_once(world: World) -> None:
-    [link_id] = world.create()
-    clicks = [click(world, link_id, at=NOON + n, ipAddress=f"10.0.0.{n % 7}") for n in range(90)]
-
-    count(world, clicks)
-    count(world, clicks[::-1])
-    count(world, clicks[30:50] + clicks[40:60])
-
-    assert world.link(link_id).click_count == 90
-    assert (day(world, link_id)["clicks"], day(world, link_id)["visitors"]) == (90, 7)
-
-
 def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     [link_id] = world.create()
     made = click(world, link_id)
@@ -110,27 +98,6 @@ def test_a_click_written_again_after_counting_counts_once(world: World) -> None:
     count(world, [made])
 
     assert world.link(link_id).click_count == day(world, link_id)["clicks"] == 1
-
-
-def test_a_visitor_counts_once_a_day_over_many_batches(world: World) -> None:
-    [link_id] = world.create()
-
-    for n in range(5):
-        count(world, [click(world, link_id, at=NOON + n)])
-    count(world, [click(world, link_id, at=NOON + 86_400)])
-
-    assert day(world, link_id)["visitors"] == 1
-    assert day(world, link_id, iso(NOON + 86_400)[:10])["visitors"] == 1
-
-
-def test_late_clicks_do_not_move_the_last_click_back(world: World) -> None:
-    [link_id] = world.create()
-
-    count(world, [click(world, link_id, at=NOON + 9)])
-    count(world, [click(world, link_id, at=NOON + 1)])
-
-    assert world.link(link_id).last_click_at == iso(NOON + 9)
-    assert world.link(link_id).click_count == 2
 
 
 def test_a_later_click_counted_between_read_and_write_stays_the_last(

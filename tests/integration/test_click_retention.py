@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from functions.aws.codec import to_item
-from functions.domain.click_retention import click_retention_of
 from functions.domain.ids import parse_click_id
-from functions.domain.policies import Policies
 from functions.handlers import deletions as deletions_function
 from functions.handlers import links as links_function
 from functions.handlers import redirect
@@ -19,23 +17,6 @@ from tests.support.api_gateway import send
 from tests.support.clicks import click, clicks_of, count, day
 from tests.support.erasure import Erasing, receipt
 from tests.support.interleaving import interleave
-
-
-@pytest.mark.parametrize("days", [None, 15, 365, 400])
-def test_the_policy_survives_the_record_and_the_authorizer_context(days: int | None) -> None:
-    policies = Policies(click_retention_days=days)
-    stored = policies.stored()
-    assert Policies.read(stored) == policies
-    # The context of an authorizer holds text only.
-    assert Policies.read({name: str(value) for name, value in stored.items()}) == policies
-    assert policies.full()["clickRetentionDays"] == days
-    assert stored == ({} if days == 365 else {"clickRetentionDays": days or 0})
-    # Deletions do not need it.
-    assert policies.record() == {}
-
-
-def test_the_default_is_a_year() -> None:
-    assert click_retention_of(None) == 365
 
 
 def request(world: World, method: str, policy: dict[str, str], **body: Any) -> Any:

@@ -35,32 +35,37 @@ def lines(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any]
     return [vars(record) for record in caplog.records if record.getMessage() == message]
 
 
-def throttled(**_: Any) -> None:
-    error: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
-    raise ClientError(error, "UpdateItem")
-
-
-def throttled_updates(deployed: dict[str, str]) -> World:
-    """An environment in which no item can be updated."""
+def world_without_updates(deployed: dict[str, str], code: str) -> World:
+    """An environment in which every update of an item gets this error."""
 
     def fault(name: str, real: Any, _parameters: dict[str, Any]) -> Any:
-        return throttled() if name == "update_item" else real()
+        if name == "update_item":
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "UpdateItem")
+        return real()
 
     return make_world(deployed, FaultyClient(aws.client("dynamodb"), fault, every=True))
 
 
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [("ThrottlingException", logging.WARNING), ("AccessDeniedException", logging.ERROR)],
+)
 def test_a_close_that_fails_is_logged_with_its_cause(
-    deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
+    deployed: dict[str, str],
+    virtual_clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+    code: str,
+    level: int,
 ) -> None:
-    world = throttled_updates(deployed)
+    world = world_without_updates(deployed, code)
 
     deletion = world.soft_delete(world.create(2))
 
     assert deletion.open
     [line] = lines(caplog, "a deletion was not closed")
-    assert line["levelno"] == logging.WARNING
+    assert line["levelno"] == level
     assert (line["workspaceId"], line["deletionId"]) == (world.workspace_id, deletion.id)
-    assert "ThrottlingException" in line["cause"]
+    assert code in line["cause"]
 
 
 def test_a_failed_requeue_is_logged_with_its_cause(
@@ -133,30 +138,10 @@ def test_a_worker_that_runs_out_of_time_answers_when_the_queue_refuses_its_messa
     assert "AccessDenied" in line["cause"]
 
 
-def test_an_accepted_deletion_is_answered_when_its_close_is_refused(
-    world: World, deployed: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    def fault(name: str, real: Any, _parameters: dict[str, Any]) -> Any:
-        if name == "update_item":
-            error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-            raise ClientError(error, "UpdateItem")
-        return real()
-
-    faulty = FaultyClient(aws.client("dynamodb"), fault, every=True)
-    broken = make_world(deployed, faulty, world.workspace_id)
-
-    deletion = broken.soft_delete(world.create(2))
-
-    assert deletion.open
-    [line] = lines(caplog, "a deletion was not closed")
-    assert line["levelno"] == logging.ERROR
-    assert "AccessDeniedException" in line["cause"]
-
-
 def test_a_response_that_cannot_be_recorded_is_logged_and_sent(
     deployed: dict[str, str], virtual_clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = throttled_updates(deployed)
+    world = world_without_updates(deployed, "ThrottlingException")
     key = IdempotencyKey("k", "h")
     runs = CreateRuns(world.dynamodb, world.stores.deletions.name, world.workspace_id, key)
     run = CreateRun("run", "2026-01-01T00:00:00.000Z", "tester")

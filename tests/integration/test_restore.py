@@ -195,20 +195,6 @@ def test_a_restore_of_a_killed_worker_is_finished_by_another(
     assert record.counts() == {"requested": 2, "restored": 2, "refused": 0}
 
 
-def test_the_record_names_who_restored_what_and_why(world: World) -> None:
-    ids = world.create(2)
-    deletion = world.soft_delete(ids)
-
-    done = bring_back(world, deletion.id, [ids[0]], reason="by mistake", source_ip="192.0.2.9")
-
-    record = restore_stores(world).restores.load(world.workspace_id, deletion.id, done.restore.id)
-    assert record is not None
-    assert record.actor == {"keyId": "test", "userId": "tester"}
-    assert (record.reason, record.source_ip) == ("by mistake", "192.0.2.9")
-    assert record.created_at <= str(record.completed_at)
-    assert list(record.outcomes) == [2, 0]
-
-
 RESTORE = "POST /api/deletions/{id}/restore"
 
 

@@ -33,15 +33,30 @@ OTHER = Policies(
     code_reservation_days=4,
     cascade_installs=True,
     link_events=True,
-    app_schemes=("myapp",),
+    app_schemes=("myapp", "com.example.app+x"),
     click_retention_days=5,
     undo_minutes=6,
 )
 
 
-@pytest.mark.parametrize("policies", [Policies(), OTHER])
+@pytest.mark.parametrize(
+    "policies", [Policies(), OTHER, Policies(retention_days=None, click_retention_days=None)]
+)
 def test_what_is_stored_is_read_again(policies: Policies) -> None:
-    assert Policies.read(policies.stored()) == policies
+    stored = policies.stored()
+    assert Policies.read(stored) == policies
+    # The context of an authorizer holds text only.
+    assert Policies.read({name: str(value) for name, value in stored.items()}) == policies
+    assert policies.full()["appSchemes"] == list(policies.app_schemes)
+
+
+def test_defaults_are_not_stored() -> None:
+    assert Policies().stored() == {}
+
+
+def test_the_record_of_a_deletion_has_the_policies_of_deletions_only() -> None:
+    of_links = Policies(app_schemes=("myapp",), click_retention_days=15)
+    assert of_links.record() == {}
 
 
 def test_every_policy_is_stored_and_read() -> None:
