@@ -343,6 +343,19 @@ class World:
         reply = self.send(function, route, **more)
         return reply.status, reply.json()
 
+    def pages(
+        self, function: Any, route: str, query: dict[str, str] | None = None, **more: Any
+    ) -> Iterator[Any]:
+        """The body of every page of a list."""
+        cursor: dict[str, str] = {}
+        while True:
+            status, body = self.call(function, route, query=(query or {}) | cursor, **more)
+            assert status == 200, body
+            yield body
+            if body["nextCursor"] is None:
+                return
+            cursor = {"cursor": body["nextCursor"]}
+
     def create(
         self, count: int = 1, *, workspace_id: str | None = None, **fields: Any
     ) -> list[str]:

@@ -237,14 +237,8 @@ def test_keys_are_listed_newest_first_page_by_page(world: World, admin: str) -> 
     made = [admin, *(issue(world, admin)[1]["keyId"] for _ in range(4))]
     expired = add(world, "linksRead", expires_at=now_iso())
     revoke(world, admin, made[2])
-    found, cursor = [], None
-    while True:
-        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
-        body = listed(world, admin, **query)
-        found += body["keys"]
-        cursor = body["nextCursor"]
-        if cursor is None:
-            break
+    pages = world.pages(keys, "GET /api/keys", {"limit": "2"}, caller={"keyId": admin})
+    found = [each for body in pages for each in body["keys"]]
     assert [each["keyId"] for each in found] == [expired, *reversed(made)]
     state = {each["keyId"]: each["state"] for each in found}
     assert state[made[2]] == "revoked"

@@ -24,11 +24,8 @@ def listed(world: World, **query: str) -> tuple[list[str], str | None]:
 
 
 def every(world: World, **query: str) -> list[str]:
-    found, cursor = listed(world, **query)
-    while cursor is not None:
-        page, cursor = listed(world, **query, cursor=cursor)
-        found += page
-    return found
+    pages = world.pages(deletions, "GET /api/deletions", query)
+    return [each["id"] for body in pages for each in body["deletions"]]
 
 
 def delete_as(world: World, key_id: str, user_id: str, mode: str = "soft") -> str:

@@ -35,7 +35,7 @@ from functions.services.create_once import create_once
 from functions.services.link_runs import LINKS_A_TRANSACTION, KeyedRun
 from tests.conftest import World, forget_caches, make_world
 from tests.support.faults import RETRYABLE, FaultyClient, Killed, faults_of_call, kill_from
-from tests.support.virtual_time import RunningClock
+from tests.support.virtual_time import RunningClock, VirtualClock
 
 NEW = NewLink(originalUrl="https://example.com/page")
 
@@ -112,7 +112,9 @@ def test_a_code_taken_in_a_race_rolls_back_the_request_in_few_calls(
     assert sorted(faulty.calls[:6]) == ["batch_get_item"] + ["transact_write_items"] * 5
 
 
-def test_unconfirmed_links_are_rolled_back_too(world: World, faulty: FaultyClient) -> None:
+def test_unconfirmed_links_are_rolled_back_too(
+    world: World, faulty: FaultyClient, virtual_clock: VirtualClock
+) -> None:
     def lose(name: str, call: Callable[[], Any], parameters: dict[str, Any]) -> Any:
         response = call()
         puts = [action for action in parameters.get("TransactItems", ()) if "Put" in action]
@@ -207,9 +209,20 @@ def items_by_key(world: World, new: list[NewLink], key: IdempotencyKey = KEY) ->
     )
 
 
-def three_transactions(code: str) -> list[NewLink]:
+def three_transactions() -> list[NewLink]:
+    code = f"t-{uuid.uuid4().hex[:10]}"
     named = NewLink(originalUrl=NEW.originalUrl, shortCode=code, externalId=code)
     return [named] + [NEW] * (MANY - 1)
+
+
+def create_and_die(
+    world: World, faulty: FaultyClient, new: list[NewLink], at: int, *, after: bool
+) -> None:
+    """A create whose function is killed before or after this call."""
+    kill_from(faulty, at, after=after)
+    with suppress(Killed):
+        create_by_key(world, new)
+    faulty.fault = None
 
 
 #: Claim, a look at the code, one at the external id, three transactions, note.
@@ -221,12 +234,9 @@ CALLS = 7
 def test_a_create_killed_at_any_call_is_completed_once_by_a_retry(
     world: World, faulty: FaultyClient, at: int, dies: str, running_clock: RunningClock
 ) -> None:
-    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    kill_from(faulty, at, after=dies == "after")
-    with suppress(Killed):
-        create_by_key(world, new)
+    new = three_transactions()
+    create_and_die(world, faulty, new, at, after=dies == "after")
     left = _ids(world)
-    faulty.fault = None
     running_clock.pass_by(LEASE_SECONDS + 1)
 
     made = create_by_key(world, new)
@@ -249,7 +259,7 @@ def test_each_call_may_fail_once_in_each_retryable_way(
         faulty.calls.clear()
         faulty.fault, faulty.at = fault, at
         key = IdempotencyKey(kind, "hash")
-        new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+        new = three_transactions()
 
         made = create_by_key(world, new, key)
 
@@ -262,13 +272,10 @@ def test_each_call_may_fail_once_in_each_retryable_way(
 def test_a_killed_retry_is_followed_by_another(
     world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
-    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    new = three_transactions()
     for at in (4, 5, 6):
-        kill_from(faulty, at, after=True)
-        with suppress(Killed):
-            create_by_key(world, new)
+        create_and_die(world, faulty, new, at, after=True)
         running_clock.pass_by(LEASE_SECONDS + 1)
-    faulty.fault = None
 
     made = create_by_key(world, new)
 
@@ -279,11 +286,8 @@ def test_a_killed_retry_is_followed_by_another(
 def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
     world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
-    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    kill_from(faulty, 6, after=False)
-    with suppress(Killed):
-        create_by_key(world, new)
-    faulty.fault = None
+    new = three_transactions()
+    create_and_die(world, faulty, new, 6, after=False)
     first, second, *kept = world.live_ids()
     world.erase([first])
     world.soft_delete([second])
@@ -298,10 +302,7 @@ def test_links_of_a_killed_run_that_were_deleted_are_not_created_again(
 def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
     world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
-    kill_from(faulty, 2, after=False)
-    with suppress(Killed):
-        create_by_key(world, [NEW])
-    faulty.fault = None
+    create_and_die(world, faulty, [NEW], 2, after=False)
     [made] = world.live_ids()
     world.erase([made])
     running_clock.pass_by(LEASE_SECONDS + 1)
@@ -315,11 +316,8 @@ def test_a_link_of_a_killed_run_that_was_erased_is_not_created_again(
 def test_a_half_created_array_is_completed(
     world: World, faulty: FaultyClient, running_clock: RunningClock
 ) -> None:
-    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
-    kill_from(faulty, 4, after=True)
-    with suppress(Killed):
-        create_by_key(world, new)
-    faulty.fault = None
+    new = three_transactions()
+    create_and_die(world, faulty, new, 4, after=True)
     left = _ids(world)
     assert 0 < len(left) < MANY
     # One of them was deleted in the meantime: it stays deleted.
@@ -338,7 +336,7 @@ def test_a_half_created_array_is_completed(
 def test_a_superseded_run_creates_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, running_clock: RunningClock
 ) -> None:
-    new = three_transactions(f"t-{uuid.uuid4().hex[:10]}")
+    new = three_transactions()
     real, successor = LinksTable.create, list[str]()
     lock = threading.Lock()
 

@@ -26,7 +26,7 @@ from functions.services.export_request import GIVEN_UP
 from tests.conftest import World
 from tests.support.clicks import click
 from tests.support.exports import EXPORT, Exports
-from tests.support.faults import FaultyClient, Killed, attempt, every_fault
+from tests.support.faults import FaultyClient, Killed, attempt, die, every_fault
 from tests.support.in_process_dynamodb import StartingPoint, download
 from tests.support.shards import use_two_shards
 from tests.support.virtual_time import RunningClock
@@ -180,7 +180,7 @@ def test_killed_runs_with_progress_do_not_fail_the_export(
     _, begun = exports.begin(link_id)
     message = exports.messages.pop()
     with monkeypatch.context() as broken:
-        broken.setattr(procedure._File, "complete", kill)
+        broken.setattr(procedure._File, "complete", die)
         for delivery in (1, 2, 3, 4):
             with pytest.raises(Killed):
                 exports.deliver(message, delivery, sent_at=sent_at)
@@ -274,7 +274,7 @@ def test_an_erasure_removes_what_an_unfinished_export_has_saved(
         _, begun = exports.begin(link_id)
         with monkeypatch.context() as patch:
             # A tail whose position was never saved has a key that is in no record.
-            patch.setattr(ExportRecords, "advance", kill)
+            patch.setattr(ExportRecords, "advance", die)
             with pytest.raises(Killed):
                 exports.run(exports.messages.pop())
     bucket = ExportsBucket(exports.s3, setting("EXPORTS_BUCKET"))
@@ -288,10 +288,6 @@ def test_an_erasure_removes_what_an_unfinished_export_has_saved(
     assert begun["id"] not in left["Key"]
 
 
-def kill(*_: Any, **__: Any) -> None:
-    raise Killed
-
-
 def test_an_export_with_a_missing_tail_starts_over(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,7 +298,7 @@ def test_an_export_with_a_missing_tail_starts_over(
     _, begun = exports.begin(link_id)
     [message] = exports.messages
     with monkeypatch.context() as broken:
-        broken.setattr(procedure._File, "complete", kill)
+        broken.setattr(procedure._File, "complete", die)
         with pytest.raises(Killed):
             exports.run(message)
     bucket = setting("EXPORTS_BUCKET")

@@ -84,11 +84,8 @@ def open_deletion(world: World, workspace_id: str, *, expired_for: float) -> Del
 
 
 @pytest.fixture
-def swept(
-    world: World, deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[str, str, float]]:
+def swept(world: World, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, float]]:
     """The work of the schedule: workspace, deletion, seconds."""
-    monkeypatch.setenv("CLICKS_TABLE", deployed["CLICKS_TABLE"])
     monkeypatch.setenv("EXPORTS_BUCKET", "exports")
     seen: list[tuple[str, str, float]] = []
 

@@ -306,7 +306,6 @@ def live_image(workspace_id: str, number: int) -> dict[str, Any]:
 
 
 def _with(erasing: Erasing, counting: Any) -> Any:
-
     return replace(erasing.cleanup_stores(), counts=counting)
 
 

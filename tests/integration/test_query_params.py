@@ -34,7 +34,7 @@ def test_an_integer_in_range_is_accepted(text: str) -> None:
     ["", "0", "-1", "101", "1.0", "1e1", "٥", "000001000000", "000001" + "9" * 4400, "9" * 5000],
 )
 def test_any_other_value_is_refused(text: str) -> None:
-    """Leading zeros once hid the digits after the first ones."""
+    """Leading zeros must not hide digits, nor a long number take long to parse."""
     with pytest.raises(InvalidRequest) as refused:
         parse_int_param(text, "limit", default=50, maximum=100)
     assert refused.value.message == "limit must be an integer from 1 to 100"

@@ -39,11 +39,10 @@ def page(world: World, **query: str) -> Page:
 
 
 def every(world: World, between: Callable[[], None] = lambda: None, **query: str) -> list[Any]:
-    found, cursor = page(world, **query)
-    while cursor is not None:
+    found = []
+    for body in world.pages(account, "GET /api/trash", query):
+        found += body["links"]
         between()
-        more, cursor = page(world, **query, cursor=cursor)
-        found += more
     return found
 
 
