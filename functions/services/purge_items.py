@@ -24,7 +24,7 @@ from functions.repositories.exports import RECORD, objects_of
 from functions.repositories.kept_installs import detached_installs
 from functions.services.expired_links import EraseStores
 
-#: Exports and idempotency records: they are removed with the link, but are not in its receipt.
+#: Records of exports: they are removed with the link, but are not in its receipt.
 _UNCOUNTED = "records"
 
 log = Logger()
@@ -144,6 +144,6 @@ def _counted(partition: Partition, page: Sequence[dict[str, Any]], stores: Erase
 def _kind(sk: str) -> str:
     if sk.startswith("CLICK#"):
         return "clicks"
-    if sk.startswith((RECORD, "IDEM#")):
+    if sk.startswith(RECORD):
         return _UNCOUNTED
     return "installs" if sk.startswith("INSTALL#") else "rollups"
