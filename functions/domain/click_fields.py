@@ -20,9 +20,6 @@ MAX_REFERRER = 500
 MAX_CITY = 100
 MAX_CAMPAIGN = 400
 
-#: The longest of them.
-MAX_STORED = 500
-
 #: The header that proves that CloudFront sent a request (``infra/cdn.py``).
 ORIGIN_HEADER = "x-unlink-origin"
 
@@ -68,19 +65,6 @@ def clean_text(value: str | None, maximum: int) -> str | None:
     if len(encoded := text.encode()) > maximum:
         text = encoded[:maximum].decode(errors="ignore")
     return text or None
-
-
-def clean_stored(value: str | None) -> str | None:
-    """As :func:`clean_text`, for a stored value.
-
-    Almost all stored values are clean, and the check is cheap, because an export has millions of
-    them.
-    """
-    if not value or (
-        value[0] not in _FORMULA and value.isprintable() and len(value.encode()) <= MAX_STORED
-    ):
-        return value
-    return clean_text(value, MAX_STORED)
 
 
 def referrer_of(value: str | None) -> str | None:

@@ -23,7 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: The name of the clicks that no counter holds, for readers and in days counted by older releases.
+#: The name of the clicks that no counter holds. It is also a value of devices and platforms, whose
+#: counter is never evicted.
 OTHER = "other"
 
 

@@ -101,8 +101,8 @@ def _authority(authority: str, web: bool) -> str:
             host, port = split_authority(authority)
             return canonical_host(host) + port
         except InvalidHost:
-            # Stored by an older release that did not check hosts. Clients cannot open it, but the
-            # header is valid.
+            # The host was checked when it was stored, perhaps by another version of the parser.
+            # Clients cannot open it, but the header is valid.
             pass
     return _encode(authority, _IN_AUTHORITY)
 

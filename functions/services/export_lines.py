@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from functions.aws.dynamodb import READ_BATCH
 from functions.aws.parallel import in_parallel
-from functions.domain.click_fields import clean_stored
 from functions.domain.clock import Deadline, use_deadline
 from functions.domain.errors import Unavailable
 from functions.domain.link import Link
@@ -59,11 +58,6 @@ CLICK_FIELDS = (
     "utmContent",
     "isBot",
 )
-
-#: Members without visitor input. All others are cleaned: clicks of an older release may have
-#: unclean values.
-_OF_THE_SERVICE = {"id", "linkId", "clickedAt", "deviceType", "platform", "isBot"}
-_OF_THE_VISITOR = tuple(name for name in CLICK_FIELDS if name not in _OF_THE_SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +190,7 @@ def _partitions(link: Link, start: Place) -> range:
 
 
 def _click_record(click: dict[str, Any]) -> dict[str, Any]:
-    record = {"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS}
-    for name in _OF_THE_VISITOR:
-        if value := record[name]:
-            record[name] = clean_stored(value)
-    return record
+    return {"type": "click"} | {name: click.get(name) for name in CLICK_FIELDS}
 
 
 # `json.dumps` would make a new encoder for each line, which takes half of its time. A record has no

@@ -70,34 +70,6 @@ def test_an_export_has_the_clicks_of_before_and_after_a_link_became_busy(
     assert sorted(line["id"] for line in lines[1:]) == sorted(each["id"] for each in clicks)
 
 
-def test_an_export_contains_no_spreadsheet_formula(world: World, exports: Exports) -> None:
-    """Unclean values of older clicks are cleaned in an export."""
-    [link] = world.create_items(title="=owner's own title")
-    formula = "=cmd|' /C calc'!A1"
-    click(
-        world,
-        link.id,
-        at=NOW,
-        ipAddress=formula + "1" * 9_000,
-        userAgent="Mozilla/5.0\x1b[2J",
-        countryCode="@SUM(A1)",
-        city="Köln",
-        referrer="+1",
-        utmSource="-1+1",
-    )
-
-    _, begun = exports.begin(link.id)
-    exports.work()
-
-    owner, visitor = exports.lines(begun["id"])
-    assert owner["title"] == "=owner's own title"
-    assert visitor["ipAddress"] == (formula[1:] + "1" * 9_000)[:500]
-    assert visitor["userAgent"] == "Mozilla/5.0[2J"
-    assert visitor["countryCode"] == "SUM(A1)"
-    assert visitor["city"] == "Köln"
-    assert visitor["referrer"] == visitor["utmSource"][0] == "1"
-
-
 def test_a_large_export_continues_over_many_runs_and_parts(
     world: World, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

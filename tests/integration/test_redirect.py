@@ -187,7 +187,7 @@ def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
         CloudFront_Viewer_Country_Region="C" * 60_000,
         CloudFront_Viewer_City="@SUM(A1)" + "é" * 60_000,
         CloudFront_Viewer_Time_Zone="Mars/Olympus",
-        query="utm_source=" + "%2B" * 2 + "x" * 9_000,
+        query="utm_source=" + "@" * 2 + "x" * 9_000,
     )
 
     [click] = clicks_of(world, link.id)
@@ -197,6 +197,7 @@ def test_every_value_of_a_click_is_bounded_and_clean(world: World) -> None:
     assert click["city"].startswith("SUM(A1)é")
     assert click["ipAddress"] == "192.0.2.1"
     assert click["userAgent"].startswith("cmd|' /C calc'!A1 é[2J")
+    assert set(click["utmSource"]) == {"x"}
     assert {"countryCode", "region", "timezone"}.isdisjoint(click)
     assert "secret" not in str(click)
 

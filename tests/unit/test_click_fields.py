@@ -15,7 +15,6 @@ from functions.domain.click_fields import (
     COUNTRIES,
     MAX_REFERRER,
     address_of,
-    clean_stored,
     clean_text,
     place_of,
     referrer_of,
@@ -79,22 +78,6 @@ def test_a_referrer_is_bounded() -> None:
 )
 def test_text_is_clean_and_bounded(value: str | None, maximum: int, expected: str | None) -> None:
     assert clean_text(value, maximum) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, None),
-        ("", ""),
-        ("Köln", "Köln"),
-        ("=1+1", "1+1"),
-        ("a\x1bb", "ab"),
-        ("x" * 9_000, "x" * 500),
-        ("é" * 500, "é" * 250),
-    ],
-)
-def test_a_clean_stored_value_is_unchanged(value: str | None, expected: str | None) -> None:
-    assert clean_stored(value) == expected
 
 
 @pytest.mark.parametrize(
