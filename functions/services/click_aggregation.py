@@ -170,7 +170,7 @@ class _LinkCount:
             if not left:
                 return found.link, (found.clicks, counted_now)
             attempt += 1
-            # The first time it may be a read that was behind, or the first of many visitors.
+            # The first refusals are usual: a stale read, or visitors that need items of their own.
             if attempt > 2 and not backoff(attempt):
                 raise Unavailable
 
@@ -182,8 +182,8 @@ class _LinkCount:
         change: DayChange,
         visitors: Mapping[str, str],
     ) -> bool:
-        """Count clicks of a day in one write; False when the day has to be looked at again."""
-        # The first of a visitor's clicks stands for the visitor.
+        """Count clicks of a day in one write; False when the day must be read again."""
+        # The first click of a visitor counts the visitor.
         claims: dict[str, dict[str, Any]] = {}
         for click in group:
             claims.setdefault(visitors[mark_of(click)], click)
@@ -244,7 +244,7 @@ class _LinkCount:
         return sum(mark in marks for mark in by.values())
 
     def _spread(self, found: Counted) -> None:
-        """Visitors are in the link's shards, and so are its clicks from the first of them on."""
+        """Let the link use its shards, before the first visitor is written to one of them."""
         if found.link is not None and found.link.one_partition:
             if not self.rollups.totals.spread(self.workspace_id, self.link_id):
                 raise _LinkGoneError

@@ -59,21 +59,20 @@ def erasures_of(
     by_id = {link.id: link for link in removed}
     for _ in range(MAX_COLLISIONS):
         found = stores.erasures.find(workspace_id, list(by_id))
-        others = [link for link in by_id.values() if link.id not in found]
-        if not others:
+        unrecorded = [link for link in by_id.values() if link.id not in found]
+        if not unrecorded:
             return list(found.values())
-        ids = [link.id for link in others]
-        there = stores.links.batches.states(workspace_id, ids)
-        if there:
+        existing = stores.links.batches.states(workspace_id, [link.id for link in unrecorded])
+        if existing:
             log.error(
-                "an erasure names a link that still exists", extra={"linkIds": list(there)[:10]}
+                "an erasure names a link that still exists", extra={"linkIds": list(existing)[:10]}
             )
-        others = [link for link in others if link.id not in there]
-        expired = [link for link in others if link.expired]
+        unrecorded = [link for link in unrecorded if link.id not in existing]
+        expired = [link for link in unrecorded if link.expired]
         if not expired:
             strays = [
                 Erasure(workspace_id, link.id, "", one_partition=link.one_partition)
-                for link in others
+                for link in unrecorded
             ]
             return [*found.values(), *strays]
         for group in _groups(expired, workspace_id, stores):
@@ -151,23 +150,23 @@ def _record_expiry(workspace_id: str, group: Sequence[Removed], stores: EraseSto
         codes = [reason.get("Code") for reason in cancelled.reasons]
         log.warning("an expiry was not recorded", extra={"reasons": codes})
         recorded = any(cancelled.refused[: len(record)])
-        others = cancelled.refused[len(record) :]
-        if any(others) and not recorded:
-            _record_expiry(workspace_id, _without(group, others), stores)
+        taken = cancelled.refused[len(record) :]
+        if any(taken) and not recorded:
+            _record_expiry(workspace_id, _without_taken(group, taken), stores)
 
 
-def _without(group: Sequence[Removed], others: Sequence[bool]) -> list[Removed]:
+def _without_taken(group: Sequence[Removed], taken: Sequence[bool]) -> list[Removed]:
     """The links without the codes and external ids that other links have by now.
 
-    This happens after links were restored by hand. ``others`` has one entry for each code and
+    This happens after links were restored by hand. ``taken`` has one entry for each code and
     external id, in order.
     """
-    next_one = iter(others)
+    is_taken = iter(taken)
     return [
         replace(
             link,
-            code=None if link.code is None or next(next_one) else link.code,
-            external_id=None if link.external_id is None or next(next_one) else link.external_id,
+            code=None if link.code is None or next(is_taken) else link.code,
+            external_id=None if link.external_id is None or next(is_taken) else link.external_id,
         )
         for link in group
     ]

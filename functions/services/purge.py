@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 10.0
 
 
-# -- erase ----------------------------------------------------------------------------------
-
-
 def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: EraseStores) -> bool:
     """Remove all dependents of these links, finish the links without remaining items, and close
     their deletions after the last link.
@@ -51,17 +48,18 @@ def purge_dependents(workspace_id: str, removed: Sequence[Removed], *, stores: E
     done = [each for each in open_ones if each.link_id not in unfinished and each.deletion_id]
     # Finish what is empty even after the deadline: the next worker would have to read it again.
     with shutdown_deadline(max(current_deadline().remaining(), 0) + SHUTDOWN_SECONDS):
-        # Images a second time: no request that read the live link can still render one now.
+        # A second time: a request that read the live link may have stored an image after the first.
+        # None is running any more.
         stores.images.remove([key for each in done for key in each.qr_keys])
         completed = {""}
-        for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
+        for deletion_id, header in headers.items():
             finished = {each.link_id: each for each in done if each.deletion_id == deletion_id}
             if finished:
                 _send_link_events(
                     workspace_id,
                     deletion_id,
                     list(finished),
-                    header=headers[deletion_id],
+                    header=header,
                     stores=stores,
                 )
                 last_look = max(each.empty_at for each in partitions if each.link_id in finished)
@@ -102,6 +100,7 @@ def complete_if_done(workspace_id: str, deletion_id: str, *, erasures: ErasuresT
 def _headers(
     workspace_id: str, erasures: Sequence[Erasure], stores: EraseStores
 ) -> dict[str, DeletionHeader]:
+    """The header of each deletion of these erasures."""
     headers = {}
     for deletion_id in {each.deletion_id: None for each in erasures if each.deletion_id}:
         header = stores.erasures.header(workspace_id, deletion_id)
@@ -125,9 +124,6 @@ def _send_link_events(
             for link_id in link_ids
         ]
         stores.events.put([("link.erased", detail) for detail in details])
-
-
-# -- look after what stalled ----------------------------------------------------------------
 
 
 def requeue(
