@@ -30,7 +30,8 @@ PRELOADED = (
     "functions.api.routes.restore_deletion",
     "functions.api.routes.analytics",
     "functions.services.export_lines",
-    "functions.services.select_links",
+    "functions.services.deletion",
+    "functions.services.resolve_filter",
     "functions.api.public_keys",
 )
 #: As in the stack's functions. Otherwise pydantic looks for plugins in all installed packages.

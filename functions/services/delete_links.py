@@ -27,7 +27,7 @@ from functions.domain.outcomes import Outcome
 from functions.powertools import Logger
 from functions.repositories.deletions import DeletionsTable
 from functions.repositories.link_states import LinkState
-from functions.services import select_links
+from functions.services import resolve_filter
 from functions.services.deletion import DeletionRequest, Stores, replay, short_life
 from functions.services.deletion_slots import (
     SlotKind,
@@ -95,10 +95,10 @@ def delete_by_filter(
     confirmed ones, and ``LimitReached`` if the workspace has used up its reads or slots.
     """
     with deadline(SELECT_TIMEOUT):
-        selection = select_links.select_for(
-            filter_request, deletion_request.workspace_id, stores, budget
+        selection = resolve_filter.resolve(
+            filter_request, deletion_request.workspace_id, stores.links, budget
         )
-    if (refusal := select_links.refusal_of(selection, filter_request)) is not None:
+    if (refusal := resolve_filter.refusal_of(selection, filter_request)) is not None:
         if (earlier := replay(deletion_request, stores.deletions)) is not None:
             return earlier
         raise refusal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from functions.aws.dynamodb import READ_BATCH
 from functions.aws.parallel import THREADS
 from functions.domain.clock import current_deadline, now_iso
-from functions.domain.errors import InvalidRequest
+from functions.domain.errors import InvalidRequest, SelectionChanged, UnlinkError
 from functions.domain.ids import NO_RESTORE, SHARDS, pack_ids
 from functions.domain.link import Link
 from functions.repositories.link_states import LinkState
@@ -19,6 +19,7 @@ from functions.services.link_lookup import find_by_external_id
 from functions.services.read_budget import ReadBudget
 
 if TYPE_CHECKING:
+    from functions.domain.deletion import FilterRequest
     from functions.domain.link_filter import LinkFilter
 
 #: Links per read: a full batch for every thread.
@@ -103,6 +104,31 @@ def select(
                     return selection
                 selection.add(link)
     return selection
+
+
+def resolve(
+    filter_request: FilterRequest, workspace_id: str, links: LinksTable, budget: ReadBudget
+) -> ResolvedLinks:
+    """The links that a deletion by filter means now."""
+    # Imported here: the parser loads pydantic, which most cold starts do not need.
+    from functions.schemas.filters import parse_filter
+
+    return select(
+        parse_filter(filter_request.filter),
+        workspace_id=workspace_id,
+        links=links,
+        maximum=filter_request.maximum,
+        budget=budget,
+    )
+
+
+def refusal_of(selection: ResolvedLinks, filter_request: FilterRequest) -> UnlinkError | None:
+    """Why exactly this set must not be deleted, or None."""
+    if selection.too_many:
+        return too_broad(selection, filter_request.maximum)
+    if selection.complete and filter_request.digest not in (None, selection.digest):
+        return SelectionChanged()
+    return None
 
 
 def too_broad(

@@ -26,13 +26,12 @@ from functions.domain.ids import time_of
 from functions.domain.outcomes import Outcome
 from functions.powertools import Logger
 from functions.repositories.link_states import LinkState
-from functions.services import select_links
+from functions.services import resolve_filter
 from functions.services.deletion import Stores, short_life
 from functions.services.erase_links import erase_slice
 from functions.services.leases import LEASE_MARGIN, LEASE_SECONDS, lease_seconds
 from functions.services.read_budget import LeasedBudget, PacedBudget
 from functions.services.requeue_deletion import SHUTDOWN_SECONDS, left_to_others, requeue
-from functions.services.resolve_filter import too_broad
 
 if TYPE_CHECKING:
     from functions.domain.deletion_names import DeletionState
@@ -147,16 +146,16 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
 
     with deadline(RESOLVE_SECONDS) as resolution:
         had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
-        selection = select_links.select_for(
-            filter_request, deletion.workspace_id, stores, LeasedBudget(renew, paced_budget)
+        selection = resolve_filter.resolve(
+            filter_request, deletion.workspace_id, stores.links, LeasedBudget(renew, paced_budget)
         )
     if not has_lease:
         # Another worker resolves the filter.
         return False
-    refusal = select_links.refusal_of(selection, filter_request)
+    refusal = resolve_filter.refusal_of(selection, filter_request)
     if refusal is None and not selection.complete and had_it_all:
         # Another worker would start over and run out of time too.
-        refusal = too_broad(selection, filter_request.maximum)
+        refusal = resolve_filter.too_broad(selection, filter_request.maximum)
     if refusal is not None:
         deletion.failure = refusal.message
         _release_filter_slot(deletion, stores)

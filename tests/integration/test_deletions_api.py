@@ -17,7 +17,7 @@ from functions.domain.ids import new_time_ordered_id
 from functions.handlers import deletions
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.live_index import LiveIndex
-from functions.services import delete_links, erase_links, run_deletion, select_links
+from functions.services import delete_links, erase_links, resolve_filter, run_deletion
 from functions.services.resolve_filter import ResolvedLinks
 from tests.conftest import World
 from tests.support.deletions import ask, send
@@ -411,7 +411,7 @@ def test_a_filter_that_is_resolved_in_the_background_is_exported_first(
     monkeypatch.setattr(Queue, "send", lambda *_, **__: None)
     [link_id] = world.create(1, tags=["summer"])
     with monkeypatch.context() as patch:
-        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
+        patch.setattr(resolve_filter, "resolve", lambda *_: ResolvedLinks())
         status, made, _ = ask(world, {"filter": {"tag": "summer"}, "export": True})
     assert (status, made["state"]) == (202, "accepted")
 

@@ -11,7 +11,7 @@ from functions.domain.deletion import Deletion, FilterRequest
 from functions.domain.outcomes import Outcome
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.links import LinksTable
-from functions.services import delete_links, leases, resolve_filter, run_deletion, select_links
+from functions.services import delete_links, leases, resolve_filter, run_deletion
 from functions.services import restore as restore_service
 from functions.services.read_budget import PacedBudget
 from functions.services.resolve_filter import ResolvedLinks
@@ -30,7 +30,7 @@ def _one_link_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def accepted(world: World) -> Deletion:
     """A deletion whose filter the request had no time to resolve."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
+        patch.setattr(resolve_filter, "resolve", lambda *_: ResolvedLinks())
         deletion = delete_links.delete_by_filter(
             FilterRequest({"tag": "summer"}, maximum=100, reads_per_minute=6_000),
             "soft",

@@ -59,7 +59,7 @@ from functions.repositories.exports import (
 )
 from functions.repositories.link_batches import LinkBatches
 from functions.repositories.link_names import LinkNames
-from functions.services import delete_links, purge_items, run_deletion, select_links
+from functions.services import delete_links, purge_items, resolve_filter, run_deletion
 from functions.services import export as exporting
 from functions.services import qr as drawing
 from functions.services import restore as restore_service
@@ -489,7 +489,7 @@ class Deletes:
     def by_filter(self, **fields: str) -> Deletion:
         """A soft deletion whose request had no time to resolve the filter."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(select_links, "select_for", lambda *_: ResolvedLinks())
+            patch.setattr(resolve_filter, "resolve", lambda *_: ResolvedLinks())
             found = delete_links.delete_by_filter(
                 FilterRequest(dict(fields), maximum=100, reads_per_minute=6_000),
                 "soft",
