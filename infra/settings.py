@@ -18,8 +18,11 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 #: An absolute URL in ASCII as `Location` takes it (RFC 3986; escapes are the operator's to write).
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?")
 
-#: The start of short URLs: without a query, because a short code follows.
-_BASE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$-.0-;=@-~]+)*")
+#: The start of short URLs: without a query, because a short code follows. Cognito returns users to
+#: the console under it, and so refuses plain HTTP, except on the machine of a developer.
+_BASE_URL = re.compile(
+    r"(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?(/[!$-.0-;=@-~]+)*"
+)
 
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 

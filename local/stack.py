@@ -53,7 +53,7 @@ _SYNTH_SUFFIXES = frozenset((".py", ".json", ".txt", ".html", ".js", ".css", ".s
 _DEPLOY_SECONDS = 300
 
 #: Stands for a stack's base URL in the assembly that all local stacks share.
-_ANY_URL = "http://base-url.invalid"
+_ANY_URL = "https://base-url.invalid"
 
 Say = Callable[[str], None]
 

@@ -50,7 +50,7 @@ def synthesized(archive: Path, *versions: str) -> Assemblies:
     from infra.stages import settings_of
 
     settings = replace(
-        settings_of({"stage": "local", "publicBaseUrl": "http://short.test"}),
+        settings_of({"stage": "local", "publicBaseUrl": "https://short.test"}),
         removal_policy="RETAIN",
     )
     assemblies: Assemblies = {}

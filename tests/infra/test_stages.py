@@ -146,6 +146,8 @@ def test_a_switch_that_is_neither_true_nor_false_is_refused(name: str, value: st
     [
         "go.example.com",
         "ftp://go.example.com",
+        # Cognito would refuse to return to the console there.
+        "http://go.example.com",
         "https://",
         "https://go.example.com?a=1",
         "https://go.example.com/#x",
