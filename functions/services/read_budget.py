@@ -81,10 +81,10 @@ class RequestBudget:
 class LeasedBudget:
     """The budget of a worker: before each read it renews the worker's lease if needed.
 
-    ``renew`` returns False if another worker has the lease; the resolution then ends unfinished.
+    ``renew`` raises if another worker has the lease.
     """
 
-    def __init__(self, renew: Callable[[], bool], budget: ReadBudget) -> None:
+    def __init__(self, renew: Callable[[], None], budget: ReadBudget) -> None:
         self._renew = renew
         self._budget = budget
 
@@ -92,7 +92,8 @@ class LeasedBudget:
         self._budget.open()
 
     def take(self, links: int) -> bool:
-        return self._renew() and self._budget.take(links)
+        self._renew()
+        return self._budget.take(links)
 
 
 class PacedBudget:

@@ -135,22 +135,21 @@ def _resolve(deletion: Deletion, stores: Stores) -> bool:
     filter_request = deletion.filter_request
     if filter_request is None:
         return True
-    paced_budget = PacedBudget(filter_request.reads_per_minute)
-    has_lease, invocation_deadline = True, current_deadline()
+    invocation_deadline = current_deadline()
 
-    def renew() -> bool:
-        nonlocal has_lease
+    def renew() -> None:
         with use_deadline(invocation_deadline):
-            has_lease = has_lease and _lease_is_held(deletion, stores)
-        return has_lease
+            if not _lease_is_held(deletion, stores):
+                raise _LeaseLost
 
-    with deadline(RESOLVE_SECONDS) as resolution:
-        had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
-        selection = resolve_filter.resolve(
-            filter_request, deletion.workspace_id, stores.links, LeasedBudget(renew, paced_budget)
-        )
-    if not has_lease:
-        # Another worker resolves the filter.
+    budget = LeasedBudget(renew, PacedBudget(filter_request.reads_per_minute))
+    try:
+        with deadline(RESOLVE_SECONDS) as resolution:
+            had_it_all = resolution.remaining() >= RESOLVE_SECONDS - 1
+            selection = resolve_filter.resolve(
+                filter_request, deletion.workspace_id, stores.links, budget
+            )
+    except _LeaseLost:
         return False
     refusal = resolve_filter.refusal_of(selection, filter_request)
     if refusal is None and not selection.complete and had_it_all:
