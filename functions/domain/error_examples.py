@@ -14,7 +14,7 @@ DELETION_ID = "01920b5e-7d4c-7000-8000-000000000000"
 _TAKEN: Any = {"shortCode": "spring", "takenBy": "trash", "linkId": LINK_ID}
 _CODE_TAKEN = errors.ShortCodeTaken(["spring"])
 _CODE_TAKEN.members["taken"] = [_TAKEN | {"deletionId": DELETION_ID}]
-_WAITING = "At most 1 deletions by filter of a workspace can wait for their links at a time"
+_WAITING = "The limit of a workspace's deletions by filter that wait for their links is 1"
 _WITH_MEMBERS = (
     errors.InvalidRequest(details=["originalUrl: only http and https URLs"]),
     errors.InvalidIds(invalid=["not-a-uuid"], unknown=[LINK_ID]),

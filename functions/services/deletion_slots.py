@@ -41,9 +41,7 @@ def waiting_filters(deletion: Deletion, slots: FilterSlots, maximum: int) -> Slo
         deletion.filter_request = deletion.filter_request._replace(slot=number)
         return slots.claim_action(deletion.workspace_id, number, deletion.id)
 
-    says = (
-        f"At most {maximum} deletions by filter of a workspace can wait for their links at a time"
-    )
+    says = f"The limit of a workspace's deletions by filter that wait for their links is {maximum}"
     refusal = LimitReached(says, limit=maximum, retry_after=SLOT_RETRY_SECONDS)
     return SlotKind(slots.free(deletion.workspace_id, maximum), claim, refusal)
 
