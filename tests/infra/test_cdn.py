@@ -1,7 +1,6 @@
 """Custom domain and CloudFront in front of the API; none by default."""
 
 import json
-import re
 
 import pytest
 
@@ -136,35 +135,6 @@ def test_events_and_receipts_name_the_api_and_not_the_distribution() -> None:
     without_a_domain = variables_of(synthesize(cdn="true", **cdn), "API_URL")
     assert without_a_domain["deletion_stream"] == without_a_domain["receipt_signer"]
     assert ".execute-api." in str(without_a_domain["deletion_stream"])
-
-
-def test_the_distributions_host_causes_no_circular_dependency() -> None:
-    template = synthesize(cdn="true", **DOMAIN)
-    needs = {
-        name: references(resource) & template["Resources"].keys()
-        for name, resource in template["Resources"].items()
-    }
-    while free := [name for name, others in needs.items() if not others & needs.keys()]:
-        for name in free:
-            del needs[name]
-    assert needs == {}
-
-
-def references(value: object) -> set[str]:
-    """The logical ids that a part of a template needs."""
-    if isinstance(value, dict):
-        found = {name for each in value.values() for name in references(each)}
-        for key in ("Ref", "DependsOn"):
-            names = value.get(key, [])
-            found |= {names} if isinstance(names, str) else set(names)
-        if "Fn::GetAtt" in value:
-            found.add(value["Fn::GetAtt"][0])
-        if "Fn::Sub" in value:
-            found |= set(re.findall(r"\$\{(\w+)", json.dumps(value["Fn::Sub"])))
-        return found
-    if isinstance(value, list):
-        return {name for each in value for name in references(each)}
-    return set()
 
 
 def test_the_home_url_reaches_the_function_that_answers_the_root() -> None:
