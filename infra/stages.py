@@ -28,26 +28,38 @@ RESERVED = {
     "scheduler": 5,
 }
 
-#: The names that a deployment may set: `-c name=value` or `cdk.json`.
+#: What a deployment may set: `-c name=value` or `cdk.json`. A switch is true or false.
 CONTEXT = (
+    # prod (the default), dev, smoke (what `make aws-smoke` deploys and destroys) or local
     "stage",
+    # A switch, to override the stage's setting once.
     "gradual",
+    # The origin of short URLs
     "publicBaseUrl",
+    # Where a visit to `/` is sent
     "homeUrl",
+    # Comma separated, without spaces
     "corsAllowOrigins",
     "alarmEmail",
+    # The second is needed with the first; the others are optional.
     "domainName",
     "certificateArn",
     "basePath",
     "hostedZoneId",
+    # A switch; with it the others, which are optional
     "cdn",
     "cdnDomainName",
     "cdnCertificateArn",
     "cdnWebAclArn",
+    # A switch; with `cdn` it also needs `cdnWebAclArn`, which the firewall stack outputs.
     "waf",
+    # false: reserve none, for an account with a small quota
     "reservedConcurrency",
+    # Requests a second that the stage admits to each method
     "rateLimit",
+    # 2, 3, ... for a new key of receipts; 0 for receipts that are not signed
     "receiptKey",
+    # Where every event is sent, and the name of the secret with the key for it
     "eventsUrl",
     "eventsSecret",
 )
@@ -56,23 +68,7 @@ CONTEXT = (
 def settings_of(context: Mapping[str, str]) -> Settings:
     """The settings of the stage that the context names.
 
-    Settings that are the same in every account are here; those of an account come from the context
-    (`-c name=value` or `cdk.json`):
-
-    - `stage`: prod, dev, smoke (what `make aws-smoke` deploys and destroys) or local
-    - `gradual`: true or false, to override the stage's setting once; like every switch, another
-      value is refused
-    - `publicBaseUrl`: the origin of short URLs
-    - `corsAllowOrigins`: comma separated, without spaces
-    - `homeUrl`: where a visit to `/` is sent
-    - `alarmEmail`
-    - `domainName`, `certificateArn`, and optionally `basePath`, `hostedZoneId`
-    - `cdn=true`, and optionally `cdnDomainName`, `cdnCertificateArn`, `cdnWebAclArn`
-    - `receiptKey=2`, for a new key of receipts; `receiptKey=0`, for receipts that are not signed
-    - `eventsUrl`, `eventsSecret`: where every event is sent, and the secret with the key for it
-    - `waf=true`; with `cdn` it also needs `cdnWebAclArn`, which the firewall stack outputs
-    - `reservedConcurrency=false`: reserve none, for an account with a small quota
-    - `rateLimit`: requests a second that the stage admits to each method
+    Settings that are the same in every account are here; those of an account come from the context.
     """
     stage = context.get("stage") or "prod"
     match stage:

@@ -167,7 +167,7 @@ class StreamReaders:
         """Let a function read a table's stream from its beginning, without losing a record.
 
         Records that still fail after the retries go to the failures bucket. A queue would receive
-        only their positions in a stream that keeps them for a day. ``window`` is how many seconds
+        only their positions in a stream that keeps them for a day. `window` is how many seconds
         records are collected.
         """
         if table.table_stream_arn is None:
