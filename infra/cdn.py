@@ -50,6 +50,8 @@ def add_cdn(
     headers = cloudfront.OriginRequestPolicy(
         scope,
         "RedirectHeaders",
+        # Policies of all regions share their names.
+        origin_request_policy_name=f"unlink-{stage}-{Aws.REGION}",
         header_behavior=cloudfront.OriginRequestHeaderBehavior.allow_list(*REDIRECT_HEADERS),
         query_string_behavior=cloudfront.OriginRequestQueryStringBehavior.all(),
         cookie_behavior=cloudfront.OriginRequestCookieBehavior.none(),

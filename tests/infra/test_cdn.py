@@ -88,6 +88,15 @@ def test_cloudfront_forwards_the_headers_that_the_redirect_reads() -> None:
     assert {name.lower() for name in passed} == read
 
 
+def test_names_that_regions_share_have_the_region() -> None:
+    """An account has one list of CloudFront's policies and functions for stacks of all regions."""
+    template = synthesize(cdn="true")
+    [policy] = properties_of(template, "AWS::CloudFront::OriginRequestPolicy")
+    [function] = properties_of(template, "AWS::CloudFront::Function")
+    for name in (policy["OriginRequestPolicyConfig"]["Name"], function["Name"]):
+        assert {"Ref": "AWS::Region"} in name["Fn::Join"][1]
+
+
 def test_short_urls_start_with_the_public_base_url() -> None:
     assert settings_of({}).short_url_base == ""
     assert settings_of(DOMAIN).short_url_base == "https://go.example.com"
