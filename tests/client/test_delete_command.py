@@ -569,4 +569,4 @@ def test_an_export_is_waited_for_and_its_address_said(
     ran = unlinkctl("delete", *ids, "--export", "--yes")
     assert ran.code == 0
     assert service.delete_requests[0].body["export"] is True
-    assert "https://bucket.example/file" in ran.err
+    assert "\nhttps://bucket.example/file\n" in ran.err

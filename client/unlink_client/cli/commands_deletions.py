@@ -198,7 +198,7 @@ def _describe(found: Deletion) -> None:
         ("Undo until", found.undo_until.strftime(moment) if found.undo_until else ""),
         ("Export", (found.export.url or "being written, or expired") if found.export else ""),
     ]
-    print_facts([(name, value) for name, value in facts if value])
+    print_facts(facts)
     rows = [(each.id, each.outcome) for each in islice(found.outcomes(), _RESULT_ROWS)]
     if rows:
         write_line("")

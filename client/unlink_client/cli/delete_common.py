@@ -100,7 +100,9 @@ def _summarise(job: Job, ended: Ended, how: How) -> None:
     for each in ended.deletions:
         say(f"Deletion {each.id} is {each.state}.")
         if each.export is not None and each.export.url is not None:
-            say(f"Its export, for seven days: {each.export.url}")
+            say("Its export, for 15 minutes at this URL:")
+            say(each.export.url)
+            say(f"For seven days, with a new URL: unlinkctl deletions {each.id}")
     if not job.erase:
         write_line(f"Moved {links_in_words(deleted)} to the trash.")
         if deleted:

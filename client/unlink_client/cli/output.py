@@ -237,13 +237,14 @@ def removed_kinds(removed: Receipt | Removed) -> dict[str, int]:
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
-    """Names and values, one a line."""
+    """Names and values, one a line; a fact without a value is left out."""
     console = output_console()
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, Text(printable(value)))
+        if value:
+            table.add_row(name, Text(printable(value)))
     _print(console, table)
 
 

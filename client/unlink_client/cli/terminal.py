@@ -34,9 +34,12 @@ def error_console() -> Console:
 
 
 def say(message: str, *, style: str = "") -> None:
-    """Write a message to standard error, wrapped to the terminal."""
-    console = error_console()
-    console.print(Text(printable(message), style=style), soft_wrap=not sys.stderr.isatty())
+    """Write a message to standard error, wrapped to the terminal.
+
+    One word is not wrapped, so that a URL can be copied.
+    """
+    as_is = not sys.stderr.isatty() or " " not in message
+    error_console().print(Text(printable(message), style=style), soft_wrap=as_is)
 
 
 def fail(error: CommandError) -> None:

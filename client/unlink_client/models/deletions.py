@@ -72,7 +72,10 @@ class DeletionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionExport:
-    """Where the export before the delete can be fetched: for seven days, with ``analyticsRead``."""
+    """Where the export before the delete can be fetched until ``expires_at``, by anyone.
+
+    For seven days each request signs a new ``url``, for a caller with ``analyticsRead``.
+    """
 
     url: str | None
     expires_at: datetime | None
