@@ -35,7 +35,7 @@ from unlink_client.errors import (
     UnlinkError,
     WaitTimeout,
 )
-from unlink_client.filters import FilterArgs, LinkFilter
+from unlink_client.filters import FilterArgs
 from unlink_client.models import (
     Analytics,
     ApiKey,
@@ -97,7 +97,6 @@ __all__ = [
     "KeyReused",
     "LastAdmin",
     "Link",
-    "LinkFilter",
     "LinkPage",
     "Me",
     "MethodNotAllowed",

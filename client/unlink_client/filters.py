@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -28,28 +27,13 @@ class FilterArgs(TypedDict, total=False):
     external_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkFilter:
-    """The same as an object; None means no condition."""
-
-    tag: str | None = None
-    title: str | None = None
-    is_active: bool | None = None
-    expired: bool | None = None
-    created_before: datetime | None = None
-    created_after: datetime | None = None
-    min_clicks: int | None = None
-    max_clicks: int | None = None
-    external_id: str | None = None
-
-
 def filter_json(conditions: FilterArgs) -> dict[str, Any]:
     """The filter in the form of a deletion's body.
 
     Raises ``TypeError`` for a condition that does not exist, and ``ValueError`` for None: a
     condition that lost its value must not make a delete larger.
     """
-    known = {each.name for each in fields(LinkFilter)}
+    known = FilterArgs.__annotations__
     found: dict[str, Any] = {}
     for name, value in conditions.items():
         if name not in known:
