@@ -12,9 +12,7 @@ class ImportRuns(State):
     """The imports of one state directory."""
 
     schema = """
-    CREATE TABLE IF NOT EXISTS imports (
-        digest TEXT NOT NULL, tag TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0
-    );
+    CREATE TABLE IF NOT EXISTS imports (digest TEXT PRIMARY KEY, tag TEXT NOT NULL);
     """
 
     def begin(self, source: str, url: str, content: str) -> str:
@@ -25,9 +23,7 @@ class ImportRuns(State):
         """
         digest = hashlib.sha256(f"{source}\n{url}\n{content}".encode()).hexdigest()
         with self.transaction() as database:
-            row = database.execute(
-                "SELECT tag FROM imports WHERE digest = ? AND NOT finished", (digest,)
-            ).fetchone()
+            row = database.execute("SELECT tag FROM imports WHERE digest = ?", (digest,)).fetchone()
             if row is not None:
                 return str(row[0])
             tag = f"import-{source}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:-3]
@@ -35,6 +31,6 @@ class ImportRuns(State):
             return tag
 
     def finish(self, tag: str) -> None:
-        """Record that the import is finished."""
+        """Forget the import, because it is finished."""
         with self.transaction() as database:
-            database.execute("UPDATE imports SET finished = 1 WHERE tag = ?", (tag,))
+            database.execute("DELETE FROM imports WHERE tag = ?", (tag,))
