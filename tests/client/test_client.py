@@ -233,7 +233,7 @@ def test_a_plan_of_another_service_is_refused_before_anything_is_sent() -> None:
 def test_any_number_of_ids_is_deleted_in_chunks() -> None:
     service = FakeService([(200, DELETION)])
     ids = [f"id-{n}" for n in range(25)]
-    found = list(service.client().delete_all(ids, chunk=10))
+    found = list(service.client().delete_all([*ids, ids[0]], chunk=10))
     assert [len(service.sent(n)["ids"]) for n in range(3)] == [10, 10, 5]
     assert len(found) == 3
     assert len({request.headers["Idempotency-Key"] for request in service.requests}) == 3

@@ -117,10 +117,11 @@ class Deletions(Links):
     ) -> Iterator[Deletion]:
         """Delete any number of links: one deletion for each ``chunk`` ids.
 
-        Each deletion is all or none. The chunks are smaller if the workspace's plan allows fewer
-        ids.
+        Each soft deletion is all or none. The chunks are smaller if the workspace's plan allows
+        fewer ids.
         """
-        waiting = list(ids)
+        # An id that is given twice would be unknown to the second chunk.
+        waiting = list(dict.fromkeys(ids))
         while waiting:
             part = waiting[:chunk]
             try:
