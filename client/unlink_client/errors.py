@@ -255,9 +255,11 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     504: Unavailable,
 }
 
+STILL_RUNNING = "A request with this Idempotency-Key is still running"
+
 #: The contract has no codes for conflicts; the English sentence distinguishes them.
 _BY_SENTENCE: dict[str, type[Conflict]] = {
-    "A request with this Idempotency-Key is still running": StillRunning,
+    STILL_RUNNING: StillRunning,
     "The matching links have changed since the dry run": PlanIsStale,
 }
 
@@ -282,11 +284,9 @@ def error_of(
                 f"{method} {path} answered {status} without an error of the Unlink API. "
                 "Is the URL that of an Unlink service?"
             )
-    members = (
-        {name: value for name, value in body.items() if name not in _NOT_MEMBERS}
-        if (isinstance(body, dict))
-        else {}
-    )
+    members = {}
+    if isinstance(body, dict):
+        members = {name: value for name, value in body.items() if name not in _NOT_MEMBERS}
     if "retryAfter" not in members and (seconds := headers.get("retry-after", "")).isdecimal():
         members["retryAfter"] = int(seconds)
     return _class_of(status, sentence, members)(

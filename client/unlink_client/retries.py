@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlink_client.calls import Call, Response
+from unlink_client.errors import STILL_RUNNING
 
 #: Statuses of a gateway or service that cannot respond now.
 _UNAVAILABLE = frozenset({502, 503, 504})
-
-#: The sentence of a 409 that only says to wait: the first request with this key is running.
-_STILL_RUNNING = "A request with this Idempotency-Key is still running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ class Attempts:
         readable = "x-deletion-id" in response.headers and not self._call.path.endswith("/restore")
         if self._call.idempotency_key is None or readable:
             return False
-        return _STILL_RUNNING.encode() in response.body
+        return STILL_RUNNING.encode() in response.body
 
     def _backoff(self, reason: str, *, at_least: float) -> Wait | None:
         self._failed += 1
@@ -88,7 +86,7 @@ class Attempts:
         longest = min(
             self._retries.longest_pause, self._retries.first_pause * 2 ** (self._failed - 1)
         )
-        # Full jitter: clients that failed at the same time do not retry at the same time.
+        # Jitter: clients that failed at the same time do not retry at the same time.
         pause = max(at_least, random.uniform(longest / 2, longest))  # noqa: S311
         return self._within_max_wait(Wait(seconds=pause, reason=reason))
 
