@@ -43,6 +43,7 @@ from tests.support.clicks import (
 )
 from tests.support.erasure import FakeS3
 from tests.support.interleaving import interleave
+from tests.support.virtual_time import VirtualClock
 
 
 def referrers(world: World, link_id: str) -> dict[str, int]:
@@ -424,7 +425,7 @@ def test_a_late_count_does_not_replace_a_later_click(world: World) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
-    world: World, seed: int, monkeypatch: pytest.MonkeyPatch
+    world: World, seed: int, monkeypatch: pytest.MonkeyPatch, virtual_clock: VirtualClock
 ) -> None:
     # So that days of this size go through all that long ones do.
     monkeypatch.setattr(procedure, "CLICKS_A_WRITE", 7)
@@ -441,9 +442,9 @@ def test_counts_are_exact_under_redelivery_reordering_and_lost_responses(
     def deliver_batch(number: int) -> None:
         left = batches[number]
         mine = rollups(world, Unreliable(world.dynamodb, seed * 100 + number))
-        for _ in range(50):
+        for _ in range(500):
             # Short of time, so that some writes are given up after they applied.
-            with deadline(0.4):
+            with deadline(1):
                 failed = deliver(mine, records(left))
             if not failed:
                 return

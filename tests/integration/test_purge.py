@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -15,20 +14,18 @@ from botocore.exceptions import ReadTimeoutError
 
 from admin import failed_records
 from functions import metrics
-from functions.aws import calls
 from functions.domain.clock import Deadline, deadline, now_iso, use_deadline
-from functions.domain.errors import UnlinkError
 from functions.domain.ids import SHARDS, shard_of
 from functions.domain.link import Link
 from functions.domain.policies import Policies
 from functions.repositories import clicks as clicks_store
 from functions.repositories import erasing_deletions
 from functions.schemas.links import NewLink
-from functions.services import link_stream, purge, sweep
+from functions.services import link_stream, sweep
 from functions.services.link_stream import clean_up
 from functions.services.update_link import update_link
 from tests.support.erasure import Erasing, receipt
-from tests.support.faults import Killed
+from tests.support.faults import Killed, attempt
 from tests.support.restores import bring_back
 from tests.support.virtual_time import RunningClock, VirtualClock
 
@@ -520,11 +517,9 @@ def test_a_hanging_bucket_delays_no_erasure(erasing: Erasing) -> None:
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown", "AccessDenied"])
 @pytest.mark.parametrize("name", ["a.png", "e-1.ndjson"])
 def test_an_object_that_s3_does_not_delete_leaves_the_erasure_open(
-    erasing: Erasing, monkeypatch: pytest.MonkeyPatch, name: str, code: str
+    erasing: Erasing, virtual_clock: VirtualClock, name: str, code: str
 ) -> None:
     """S3 answers 200 and names the object among the errors of single keys."""
-    monkeypatch.setattr(calls, "BACKOFF_BASE", 0.001)
-    monkeypatch.setattr(purge, "SHUTDOWN_SECONDS", 0.2)
     [link_id] = erasing.world.create(1)
     erasing.click(link_id)
     erasing.render(link_id, "a.png", "b.png")
@@ -540,12 +535,11 @@ def test_an_object_that_s3_does_not_delete_leaves_the_erasure_open(
 
     erasing.s3.delete_objects = delete_others
     deletion, records = erasing.erase([link_id])
-    with deadline(0.5):
+    with deadline(5):
         failed = erasing.cleanup(records)
     [message] = erasing.messages
     for _ in range(2):
-        with suppress(UnlinkError):
-            erasing.work(message, seconds=0.5)
+        attempt(erasing.work, message)
 
     assert list(erasing.s3.objects) == [stuck]
     assert bool(failed) is (name == "a.png")
