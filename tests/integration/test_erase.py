@@ -16,6 +16,7 @@ from functions.handlers import deletions
 from functions.schemas.links import NewLink
 from functions.services import erase_links
 from tests.conftest import World
+from tests.support.virtual_time import VirtualClock
 
 
 def test_a_link_is_erased_with_its_code_and_record_in_one_transaction(world: World) -> None:
@@ -80,7 +81,7 @@ def test_only_live_links_of_the_workspace_are_found(world: World, case: str) -> 
 
 
 def test_a_failed_erasure_is_not_reported_as_not_found(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, virtual_clock: VirtualClock
 ) -> None:
     kept, erased = world.create(2)
     unknown = str(uuid.uuid4())

@@ -190,7 +190,7 @@ def test_a_call_that_hangs_just_before_the_deadline_leaves_time_to_answer(
 
 
 def test_the_schedule_closes_a_record_that_could_not_be_closed(
-    deployed: dict[str, str], running_clock: RunningClock
+    deployed: dict[str, str], virtual_clock: VirtualClock, running_clock: RunningClock
 ) -> None:
     world, faulty = faulty_world(deployed)
     ids = world.create(LINKS)

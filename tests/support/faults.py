@@ -143,6 +143,7 @@ def _only(wanted: dict[str, Any], keys: list[tuple[str, Any]]) -> dict[str, Any]
 _URL = {"endpoint_url": "http://emulator"}
 
 #: Refusals and broken connections take the same code path, so each call gets one of them in turn.
+#: So do the two ways in which a response is lost.
 _NOT_APPLIED = {
     "throttled": _refuse("ProvisionedThroughputExceededException"),
     "request limit": _refuse("RequestLimitExceeded"),
@@ -153,14 +154,19 @@ _NOT_APPLIED = {
     "connect timeout": _before(lambda: ConnectTimeoutError(**_URL)),
 }
 
-_HALF_APPLIED = {
+_LOST = {
     "applied, then timeout": _applied_then(lambda: ReadTimeoutError(**_URL)),
     "applied, then reset": _applied_then(lambda: ConnectionClosedError(**_URL)),
-    "partly": _partly,
 }
 
 #: Retryable faults: the run must survive them.
-RETRYABLE = _NOT_APPLIED | _HALF_APPLIED
+RETRYABLE = _NOT_APPLIED | _LOST | {"partly": _partly}
+
+#: The calls of which a part can fail. `_partly` refuses all others, as another fault does.
+_WITH_PARTS = {
+    *("batch_get_item", "batch_execute_statement"),
+    *("transact_write_items", "delete_objects"),
+}
 
 #: Fatal faults: the run ends, and another worker must finish accepted work.
 FATAL = {
@@ -172,9 +178,8 @@ FATAL = {
 
 def faults_of_call(number: int) -> dict[str, Callable[[str, Call, dict[str, Any]], Any]]:
     """The ways in which call ``number`` of a run shall fail."""
-    names = list(_NOT_APPLIED)
-    simple = names[number % len(names)]
-    return {simple: _NOT_APPLIED[simple]} | _HALF_APPLIED | FATAL
+    kinds = [list(each)[number % len(each)] for each in (_NOT_APPLIED, _LOST)]
+    return {kind: RETRYABLE[kind] for kind in (*kinds, "partly")} | FATAL
 
 
 @dataclass
@@ -244,11 +249,16 @@ class FaultPoint:
     at: int
     kind: str
     fault: Callable[[str, Call, dict[str, Any]], Any]
-    #: Whether the run made that call.
-    reached: bool = False
+    #: The operation of that call; "" if the run did not make it.
+    operation: str = ""
 
     def __str__(self) -> str:
         return f"call {self.at} ({self.kind})"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the run made the call."""
+        return bool(self.operation)
 
     @contextmanager
     def strikes(self, faulty: FaultyClient) -> Iterator[None]:
@@ -256,16 +266,20 @@ class FaultPoint:
         faulty.calls.clear()
         faulty.fault, faulty.at, faulty.every = self.fault, self.at, False
         yield
-        self.reached = len(faulty.calls) > self.at
+        self.operation = "".join(faulty.calls[self.at : self.at + 1])
         faulty.fault = None
 
 
 def every_fault() -> Iterator[FaultPoint]:
     """Each call in each way, up to the last call that a run makes."""
     for at in count():
-        points = [FaultPoint(at, kind, fault) for kind, fault in faults_of_call(at).items()]
-        yield from points
-        if not any(point.reached for point in points):
+        operations: set[str] = set()
+        for kind, fault in faults_of_call(at).items():
+            if kind != "partly" or operations & _WITH_PARTS:
+                point = FaultPoint(at, kind, fault)
+                yield point
+                operations.add(point.operation)
+        if operations == {""}:
             return
 
 
