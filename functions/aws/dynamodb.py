@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from functions.aws.calls import ConditionFailed, call, until_done
-from functions.aws.codec import runs
+from functions.aws.codec import runs, to_item
 from functions.aws.parallel import in_parallel
 
 #: Limits of the API: keys of one BatchGetItem call, requests of one BatchWriteItem call, statements
@@ -76,14 +76,14 @@ class Table:
         names: Iterable[str],
         *,
         keys: Callable[[Sequence[str]], Sequence[dict[str, Any] | str]],
-        decode: Callable[[Iterable[dict[str, Any]]], list[_Decoded]],
+        decode: Callable[[dict[str, Any]], _Decoded | None],
         attributes: Sequence[str] | None = None,
     ) -> list[_Decoded]:
         """The items that exist of these names, decoded, each once; strongly consistent, 100 a call,
         in parallel; in no order.
 
-        ``keys`` encodes the keys of a batch of names, ``decode`` reads the items of one call.
-        ``attributes`` are those to read; all without it.
+        ``keys`` encodes the keys of a batch of names. Items that ``decode`` reads as None are left
+        out. ``attributes`` are those to read; all without it.
         """
         more: dict[str, Any] = {}
         if attributes is not None:
@@ -92,7 +92,8 @@ class Table:
 
         def read(batch: Sequence[str]) -> list[_Decoded]:
             request = {"Keys": keys(batch), "ConsistentRead": True, **more}
-            return decode(item for _, item in batch_get(self._client, {self.name: request}))
+            found = batch_get(self._client, {self.name: request})
+            return [each for _, item in found if (each := decode(item)) is not None]
 
         # DynamoDB refuses a batch that has a key twice.
         distinct = list(dict.fromkeys(names))
@@ -107,6 +108,17 @@ class Table:
             if "LastEvaluatedKey" not in response:
                 return
             parameters["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    def _items_of(self, pk: str, prefix: str = "", **more: Any) -> Iterator[dict[str, Any]]:
+        """The items of a partition, strongly consistent, in the order of their sort keys; with
+        ``prefix`` only those whose sort key begins with it.
+        """
+        return self._query(
+            KeyConditionExpression="pk=:pk" + (" AND begins_with(sk,:prefix)" if prefix else ""),
+            ExpressionAttributeValues=to_item({":pk": pk, ":prefix": prefix or None}),
+            ConsistentRead=True,
+            **more,
+        )
 
     # -- write ------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ Items (``pk``, ``sk``):
 
 import math
 import time
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from functions.aws.calls import ConditionFailed, TransactionCancelled, call
@@ -210,7 +209,7 @@ class AccessTable(Table):
 
     def workspace_ids(self) -> list[str]:
         """Every workspace, in the order of their ids."""
-        return [item["sk"]["S"] for item in self._listed("WORKSPACES", "")]
+        return [item["sk"]["S"] for item in self._items_of("WORKSPACES")]
 
     # -- administration: members --------------------------------------------------------------
 
@@ -254,11 +253,11 @@ class AccessTable(Table):
 
     def members(self, workspace_id: str) -> list[dict[str, Any]]:
         """The members of a workspace, oldest first."""
-        listed = self._listed(f"WS#{workspace_id}", "MEMBER#")
+        listed = self._items_of(f"WS#{workspace_id}", "MEMBER#")
         members = self._read_items(
             [item["sk"]["S"].partition("#")[2] for item in listed],
             keys=lambda batch: [primary_key(f"USER#{user_id}", "MEMBER") for user_id in batch],
-            decode=lambda items: [from_item(item) for item in items],
+            decode=from_item,
         )
         return sorted(members, key=lambda record: str(record["createdAt"]))
 
@@ -287,12 +286,3 @@ class AccessTable(Table):
             transact(self._client, [self._create_action(item) for item in items])
         except TransactionCancelled:
             raise AlreadyExists from None
-
-    def _listed(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
-        expression = "pk=:pk AND begins_with(sk,:prefix)" if prefix else "pk=:pk"
-        values = {":pk": pk} | ({":prefix": prefix} if prefix else {})
-        return self._query(
-            KeyConditionExpression=expression,
-            ExpressionAttributeValues=to_item(values),
-            ConsistentRead=True,
-        )

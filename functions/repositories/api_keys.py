@@ -242,7 +242,7 @@ class ApiKeysTable(Table):
         found = self._read_items(
             digests.values(),
             keys=lambda batch: [primary_key(f"KEY#{digest}", "KEY") for digest in batch],
-            decode=lambda items: [from_item(item) for item in items],
+            decode=from_item,
         )
         records = {record["keyId"]: record for record in found}
         return [records[key_id] for key_id in digests if key_id in records]

@@ -159,15 +159,7 @@ class DeletionReader(OpenIndex):
 
     def read_done(self, deletion: Deletion) -> None:
         """Apply the outcome items that erasing transactions wrote."""
-        done = self._query(
-            KeyConditionExpression="pk=:parts AND begins_with(sk,:done)",
-            ExpressionAttributeValues={
-                ":parts": {"S": f"{deletion.workspace_id}#{deletion.id}"},
-                ":done": {"S": "DONE#"},
-            },
-            ConsistentRead=True,
-        )
-        for item in done:
+        for item in self._items_of(f"{deletion.workspace_id}#{deletion.id}", "DONE#"):
             for number in item["positions"]["L"]:
                 deletion.outcomes[int(number["N"])] = Outcome.ERASED
 

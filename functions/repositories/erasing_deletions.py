@@ -86,17 +86,9 @@ class ErasingDeletions(OpenIndex):
 
     def receipt(self, workspace_id: str, deletion_id: str) -> dict[str, Any]:
         """The sums over the links finished so far, with ``verifiedEmptyAt`` of the last of them."""
-        tallies = self._query(
-            KeyConditionExpression="pk=:parts AND begins_with(sk,:tally)",
-            ExpressionAttributeValues={
-                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
-                ":tally": {"S": "TALLY#"},
-            },
-            ConsistentRead=True,
-        )
         sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
         last = ""
-        for item in tallies:
+        for item in self._items_of(f"{workspace_id}#{deletion_id}", "TALLY#"):
             for name in SUMS:
                 sums[name] += int(item[name]["N"])
             last = max(last, item["verifiedEmptyAt"]["S"])

@@ -90,7 +90,7 @@ class ErasuresTable(ErasingDeletions):
         found = self._read_items(
             link_ids,
             keys=lambda batch: [_key(workspace_id, link_id) for link_id in batch],
-            decode=lambda items: [_erasure(item) for item in items],
+            decode=_erasure,
         )
         return {erasure.link_id: erasure for erasure in found}
 

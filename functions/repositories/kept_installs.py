@@ -54,12 +54,7 @@ class KeptInstalls(Table):
         """
         purged = 0
         page: list[dict[str, Any]] = []
-        for item in self._query(
-            KeyConditionExpression="pk=:pk",
-            ExpressionAttributeValues={":pk": {"S": _partition(workspace_id)}},
-            ProjectionExpression="pk, sk",
-            ConsistentRead=True,
-        ):
+        for item in self._items_of(_partition(workspace_id), ProjectionExpression="pk, sk"):
             page.append(item)
             if len(page) == PAGE:
                 purged += self._delete(page)

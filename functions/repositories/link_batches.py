@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, TypeVar
 
@@ -22,8 +22,8 @@ from functions.repositories.link_states import (
     STATE,
     DeletedState,
     LinkState,
-    decode_deleted_states,
-    decode_states,
+    decode_deleted_state,
+    decode_state,
 )
 
 #: The policy attributes of a restored link, in the order of the statement's values.
@@ -67,7 +67,7 @@ class LinkBatches(Table):
 
     def states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, LinkState]:
         """The state of every link that exists (soft-deleted ones included), by id."""
-        found = self._read(workspace_id, link_ids, decode_states, STATE)
+        found = self._read(workspace_id, link_ids, decode_state, STATE)
         return {state.id: state for state in found}
 
     def fences(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, str]:
@@ -75,18 +75,18 @@ class LinkBatches(Table):
 
         Like :meth:`states`, with a third of the bytes.
         """
-        return dict(self._read(workspace_id, link_ids, _fences, _FENCE))
+        return dict(self._read(workspace_id, link_ids, _fence, _FENCE))
 
     def deleted_states(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, DeletedState]:
         """What a restore must know of every link that exists, by id."""
-        found = self._read(workspace_id, link_ids, decode_deleted_states, DELETED)
+        found = self._read(workspace_id, link_ids, decode_deleted_state, DELETED)
         return {state.id: state for state in found}
 
     def _read(
         self,
         workspace_id: str,
         link_ids: Sequence[str],
-        decode: Callable[[Iterable[dict[str, Any]]], list[Decoded]],
+        decode: Callable[[dict[str, Any]], Decoded | None],
         attributes: Sequence[str],
     ) -> list[Decoded]:
         return self._read_items(
@@ -264,7 +264,7 @@ class LinkBatches(Table):
             return items
 
         try:
-            found = self._read(workspace_id, unexplained, list, _REFUSED_BY)
+            found = self._read(workspace_id, unexplained, dict, _REFUSED_BY)
         except Unavailable:
             return {position: item for position, item in items.items() if item}
         by_id = {item["id"]["S"]: item for item in found}
@@ -285,8 +285,8 @@ def _encoded_keys(workspace_id: str, link_ids: Sequence[str]) -> list[str]:
     return [_BEFORE_PK + quote(prefix + link_id) + _AFTER_PK for link_id in link_ids]
 
 
-def _fences(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(item["id"]["S"], item["fencingToken"]["S"]) for item in items if "livePk" in item]
+def _fence(item: dict[str, Any]) -> tuple[str, str] | None:
+    return (item["id"]["S"], item["fencingToken"]["S"]) if is_live(item) else None
 
 
 def _why_not_marked(item: dict[str, Any] | None, deletion_id: str) -> Outcome:

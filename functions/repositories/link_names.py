@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from functions.aws.codec import from_item
@@ -31,10 +31,8 @@ class LinkNames(Table):
         """
         now = time.time()
 
-        def taken(items: Iterable[dict[str, Any]]) -> list[str]:
-            return [
-                code_of(item) for item in items if not code_release.is_free(item, workspace_id, now)
-            ]
+        def taken(item: dict[str, Any]) -> str | None:
+            return None if code_release.is_free(item, workspace_id, now) else code_of(item)
 
         found = self._read_items(
             codes,
@@ -53,20 +51,16 @@ class LinkNames(Table):
         found = self._read_items(
             codes,
             keys=_code_keys,
-            decode=lambda items: [(code_of(item), from_item(item)) for item in items],
+            decode=lambda item: (code_of(item), from_item(item)),
         )
         return dict(found)
 
     def external_id_owners(self, workspace_id: str, external_ids: Sequence[str]) -> dict[str, str]:
         """The link of the workspace that has each of these external ids."""
-
-        def owners(items: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-            return [(external_id_of(workspace_id, item), item["linkId"]["S"]) for item in items]
-
         found = self._read_items(
             external_ids,
             keys=lambda batch: [external_id_key(workspace_id, each) for each in batch],
-            decode=owners,
+            decode=lambda item: (external_id_of(workspace_id, item), item["linkId"]["S"]),
         )
         return dict(found)
 

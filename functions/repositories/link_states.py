@@ -1,6 +1,5 @@
 """The parts of a link item that deletions, dry runs and restores read."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from functions.repositories.link_items import is_live
@@ -52,36 +51,30 @@ STATE = (
 )
 
 
-def decode_states(items: Iterable[dict[str, Any]]) -> list[LinkState]:
-    """The states of items that were read with :data:`STATE`."""
-    return [
-        LinkState(
-            id=item["id"]["S"],
-            is_live=is_live(item),
-            fencing_token=item["fencingToken"]["S"],
-            short_code=item["shortCode"]["S"],
-            external_id=item["externalId"]["S"] if "externalId" in item else None,
-            click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
-            last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
-            qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
-            one_partition="onePartition" in item,
-            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
-        )
-        for item in items
-    ]
+def decode_state(item: dict[str, Any]) -> LinkState:
+    """The state of an item that was read with :data:`STATE`."""
+    return LinkState(
+        id=item["id"]["S"],
+        is_live=is_live(item),
+        fencing_token=item["fencingToken"]["S"],
+        short_code=item["shortCode"]["S"],
+        external_id=item["externalId"]["S"] if "externalId" in item else None,
+        click_count=int(item["clickCount"]["N"]) if "clickCount" in item else 0,
+        last_click_at=item["lastClickAt"]["S"] if "lastClickAt" in item else None,
+        qr_keys=tuple(item["qrKeys"]["SS"]) if "qrKeys" in item else (),
+        one_partition="onePartition" in item,
+        deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
+    )
 
 
-def decode_deleted_states(items: Iterable[dict[str, Any]]) -> list[DeletedState]:
-    """The states of items that were read with :data:`DELETED`."""
-    return [
-        DeletedState(
-            id=item["id"]["S"],
-            is_live=is_live(item),
-            fencing_token=item["fencingToken"]["S"],
-            deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
-            created_at=item["createdAt"]["S"],
-            expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
-            ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
-        )
-        for item in items
-    ]
+def decode_deleted_state(item: dict[str, Any]) -> DeletedState:
+    """The state of an item that was read with :data:`DELETED`."""
+    return DeletedState(
+        id=item["id"]["S"],
+        is_live=is_live(item),
+        fencing_token=item["fencingToken"]["S"],
+        deletion_id=item["deletionId"]["S"] if "deletionId" in item else None,
+        created_at=item["createdAt"]["S"],
+        expires_at=item["expiresAt"]["S"] if "expiresAt" in item else None,
+        ttl=int(item["ttl"]["N"]) if "ttl" in item else None,
+    )

@@ -87,7 +87,7 @@ class LinksTable(Table):
         found = self._read_items(
             link_ids,
             keys=lambda batch: [link_key(workspace_id, link_id) for link_id in batch],
-            decode=lambda items: [decode_link(item) for item in items],
+            decode=decode_link,
         )
         return {link.id: link for link in found}
 

@@ -84,15 +84,8 @@ class ReceiptsTable(OpenIndex):
 
     def public_keys(self) -> list[dict[str, str]]:
         """Every public key that has ever signed a receipt, as JWKs (RFC 7517), oldest first."""
-        items = self._query(
-            KeyConditionExpression="pk=:jwks",
-            ExpressionAttributeValues={":jwks": {"S": JWKS}},
-            ConsistentRead=True,
-        )
-        return [
-            json.loads(item["jwk"]["S"])
-            for item in sorted(items, key=lambda each: each["since"]["S"])
-        ]
+        items = sorted(self._items_of(JWKS), key=lambda each: each["since"]["S"])
+        return [json.loads(item["jwk"]["S"]) for item in items]
 
 
 def unsigned_shard(deletion_id: str) -> str:

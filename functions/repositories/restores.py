@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from functions.aws.calls import call
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.domain.clock import iso, now_iso
 from functions.domain.idempotency import IdempotencyKey
@@ -144,19 +144,10 @@ class RestoresTable(OpenIndex):
 
     def of_deletion(self, workspace_id: str, deletion_id: str, *, limit: int) -> list[Restore]:
         """The restores of one deletion, newest first."""
-        response = call(
-            self._client.query,
-            TableName=self.name,
-            KeyConditionExpression="pk=:parts AND begins_with(sk,:restore)",
-            ExpressionAttributeValues={
-                ":parts": {"S": f"{workspace_id}#{deletion_id}"},
-                ":restore": {"S": "RESTORE#"},
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            Limit=limit,
+        newest = self._items_of(
+            f"{workspace_id}#{deletion_id}", "RESTORE#", ScanIndexForward=False, Limit=limit
         )
-        return [_restore(item) for item in response["Items"]]
+        return [_restore(item) for item in islice(newest, limit)]
 
     def expired_leases(self, *, limit: int) -> list[tuple[str, str, str]]:
         """``(workspace_id, deletion_id, restore_id)`` of restores with an expired lease."""

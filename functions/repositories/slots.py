@@ -27,11 +27,7 @@ class Slots(Table):
 
     def free(self, workspace_id: str, maximum: int) -> list[int]:
         """The numbers of the free slots out of ``maximum``, strongly consistent."""
-        items = self._query(
-            KeyConditionExpression="pk=:pk",
-            ExpressionAttributeValues={":pk": {"S": f"{self.partition}#{workspace_id}"}},
-            ConsistentRead=True,
-        )
+        items = self._items_of(f"{self.partition}#{workspace_id}")
         now = time.time()
         taken = {item["sk"]["S"] for item in items if int(item["until"]["N"]) > now}
         return [number for number in range(maximum) if _slot(number) not in taken]
