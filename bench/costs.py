@@ -18,7 +18,7 @@ from bench.simulated import Simulation, isolate, link_ids, link_item
 from bench.soft_delete import measure
 from functions.metrics import definitions
 from functions.repositories.open_index import OPEN_SHARDS
-from infra.sizes import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB, SIGNER_MB
+from infra.sizes import BACKGROUND_MB, FEW_CALLS_MB, ONE_VCPU_MB
 
 #: Dollars, us-east-1, on demand, without free tiers. Compared in November 2026 with published
 #: copies of the price pages of DynamoDB, API Gateway and CloudWatch; the rest is of November 2025.
@@ -67,7 +67,7 @@ MEMORY_MB = {
     "count, one link": FEW_CALLS_MB,
     "one delete": FEW_CALLS_MB,
     "bulk delete": ONE_VCPU_MB,
-    "erase": ERASE_MB,
+    "erase": BACKGROUND_MB,
 }
 
 #: Bytes of log lines of one invocation. Lambda's own are about 800 of those of `api`; the two
@@ -214,7 +214,7 @@ def idle_month() -> Bill:
     return Bill.of(
         Lambda_request=2 * minutes,
         Lambda_GB_second_arm64=minutes
-        * (SCHEDULE_MS / 1000 * FEW_CALLS_MB + SIGNER_MS / 1000 * SIGNER_MB)
+        * (SCHEDULE_MS / 1000 * FEW_CALLS_MB + SIGNER_MS / 1000 * BACKGROUND_MB)
         / 1024,
         DynamoDB_read_unit=minutes * (SCHEDULE_READS + SIGNER_READS) * 0.5,
         Logs_GB=minutes * 800 / 1e9,

@@ -8,8 +8,9 @@ ONE_VCPU_MB = 1_769
 #: cheapest (docs/decisions/074-memory-sizes.md, for all sizes).
 FEW_CALLS_MB = 1_024
 
-#: No caller waits for them. The erase worker waits for DynamoDB most of its time.
-ERASE_MB = SIGNER_MB = 512
+#: For functions of few calls that no caller waits for. The erase worker waits for DynamoDB most of
+#: its time.
+BACKGROUND_MB = 512
 
 #: Seconds that production collects clicks before they are counted: counting many clicks of a link
 #: costs little more than counting one (docs/decisions/150-how-a-click-is-counted-once.md).

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 
 from infra.lambdas.base import Functions, live_alias
 from infra.lambdas.permissions import allow, on_table
-from infra.sizes import FEW_CALLS_MB
+from infra.sizes import BACKGROUND_MB, FEW_CALLS_MB
 
 #: Stream records in one batch. With both images of 1,000 links it stays under the 6 MB of an
 #: event, and all their QR images fit a few calls.
@@ -135,7 +135,7 @@ class StreamReaders:
         function = self._functions.add(
             "deletion_stream",
             timeout=Duration.seconds(30),
-            memory_mb=512,
+            memory_mb=BACKGROUND_MB,
             environment={
                 "EVENT_BUS": self._resources.events.bus.event_bus_name,
                 "FAILURES_BUCKET": self._data.failures_bucket.bucket_name,

@@ -11,7 +11,7 @@ from infra.data import EXPORTS_PREFIX, LIVE_INDEX, OPEN_INDEX
 from infra.lambdas.base import Functions, live_alias
 from infra.lambdas.permissions import allow, index_arn, leading_keys, on_table
 from infra.queues import DELIVERIES, EXPORT_TIMEOUT, WORKER_TIMEOUT
-from infra.sizes import ERASE_MB, FEW_CALLS_MB, ONE_VCPU_MB, SIGNER_MB
+from infra.sizes import BACKGROUND_MB, FEW_CALLS_MB, ONE_VCPU_MB
 
 #: Deletions that are processed at a time. It keeps the queue from using the concurrency that the
 #: API needs.
@@ -149,7 +149,7 @@ class Workers:
             "erase_worker",
             sends_to_itself=True,
             timeout=WORKER_TIMEOUT,
-            memory_mb=ERASE_MB,
+            memory_mb=BACKGROUND_MB,
             environment={
                 **self._functions.table_names("links", "clicks", "deletions"),
                 **self._receipt_environment(),
@@ -191,7 +191,7 @@ class Workers:
         function = self._functions.add(
             "receipt_signer",
             timeout=Duration.seconds(50),
-            memory_mb=SIGNER_MB,
+            memory_mb=BACKGROUND_MB,
             environment={
                 **self._functions.table_names("deletions"),
                 "RECEIPT_KEY_ID": key.key_id,
