@@ -9,7 +9,6 @@ from tests.support.template import (
     resources,
     synthesize,
     synthesized_template,
-    table_definitions,
 )
 
 TABLES = {"Links", "Clicks", "Deletions", "Access"}
@@ -81,27 +80,6 @@ def test_sparse_indexes_hold_keys_only(
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         }
     ]
-
-
-def test_table_definitions_are_valid_create_table_arguments(template: Template) -> None:
-    definitions = {each["TableName"]: each for each in table_definitions(template)}
-    assert set(definitions) == {"links", "clicks", "deletions", "access"}
-    assert definitions["access"] == {
-        "TableName": "access",
-        "KeySchema": [
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        "AttributeDefinitions": [
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
-    assert definitions["links"]["StreamSpecification"] == {
-        "StreamEnabled": True,
-        "StreamViewType": "NEW_AND_OLD_IMAGES",
-    }
 
 
 def buckets(template: Template) -> dict[str, dict[str, Any]]:

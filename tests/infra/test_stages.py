@@ -8,7 +8,6 @@ import pytest
 from infra.stages import settings_of
 from tests.support.template import (
     Template,
-    properties_of,
     resources,
     synthesize,
     synthesized_template,
@@ -41,15 +40,6 @@ def test_a_context_switch_may_be_text_or_a_boolean(value: Any) -> None:
 def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown stage 'production'"):
         settings_of({"stage": "production"})
-
-
-def test_the_public_base_url_reaches_the_functions_without_a_trailing_slash() -> None:
-    template = synthesize(stage="local", publicBaseUrl="http://127.0.0.1:8000/")
-    urls = {
-        function["Environment"]["Variables"].get("PUBLIC_BASE_URL")
-        for function in properties_of(template, "AWS::Lambda::Function")
-    }
-    assert urls == {"http://127.0.0.1:8000", None}
 
 
 def test_the_local_stage_differs_from_production_in_protection_and_one_style() -> None:
