@@ -9,6 +9,7 @@ import pytest
 
 from functions.api.methods import allowed_methods
 from functions.api.security_headers import TRANSPORT
+from functions.services.api_keys import AUTHORIZER_CACHE_SECONDS
 from infra.http_headers import STRICT_TRANSPORT_SECURITY
 from tests.support.routes import CATCH_ALLS, KEYED, OPEN, ROUTES
 from tests.support.template import (
@@ -122,13 +123,14 @@ def method_settings(template: Template) -> list[dict[str, Any]]:
     return settings
 
 
-def test_the_authorizer_sets_the_usage_key_and_is_cached_for_a_minute(template: Template) -> None:
+def test_the_authorizer_sets_the_usage_key_and_its_responses_are_cached(template: Template) -> None:
     [api] = properties_of(template, "AWS::ApiGateway::RestApi")
     assert api["ApiKeySourceType"] == "AUTHORIZER"
     [authorizer] = properties_of(template, "AWS::ApiGateway::Authorizer")
     assert authorizer["Type"] == "REQUEST"
     assert authorizer["IdentitySource"] == "method.request.header.Authorization"
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    # What a caller is told about a revoked key.
+    assert authorizer["AuthorizerResultTtlInSeconds"] == AUTHORIZER_CACHE_SECONDS
 
 
 def test_bodies_pass_unchanged(template: Template) -> None:
