@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tests.chaos.faults import FaultRates
 from tests.chaos.run_data import Fault
 from tests.chaos.scenarios import (
+    STALE_SECONDS,
     EraseClicks,
     ExportThenErase,
     RepeatAtOnce,
@@ -110,7 +111,7 @@ MUTATIONS = (
         ),
         handlers=("redirect",),
         scenario=VisitAfterDelete,
-        rates=FaultRates.only(stale=1.0, stale_seconds=3.0),
+        rates=FaultRates.only(stale=1.0, stale_seconds=STALE_SECONDS),
         fault="stale redirect",
         text="still redirected after its delete was answered",
     ),

@@ -16,6 +16,8 @@ from tests.chaos.pool import KnownLink
 
 #: Seconds of the erase queue's delay. Writers of a scenario end sooner, even the late ones.
 ERASE_DELAY = 9
+#: Seconds that a stale read of a scenario may be behind.
+STALE_SECONDS = 0.5
 
 
 class Scenario(Visitor):
@@ -116,7 +118,10 @@ class VisitAfterDelete(Scenario):
     """Visits right before and right after a delete."""
 
     def once(self) -> None:
-        for link in self.new_links(2):
+        links = self.new_links(2)
+        # A stale read from before they were created finds no link to redirect to.
+        time.sleep(STALE_SECONDS)
+        for link in links:
             self.visit_with(self.client, link)
             self.delete_softly([link])
             for _ in range(3):
