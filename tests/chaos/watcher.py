@@ -9,10 +9,10 @@ from random import Random
 
 from tests.chaos.client import Client
 
-#: Codes that are visited in turn; a code is most likely to be stale soon after its delete.
+#: Codes that are visited: in turn the newest, which is most likely to be stale, and any of them.
 WATCHED = 60
 #: Seconds between two visits during the load, and once nothing is deleted any more.
-PAUSE = 0.02
+PAUSE = 0.1
 LATER_PAUSE = 0.2
 
 
@@ -47,7 +47,8 @@ class Watcher(threading.Thread):
             with self._lock:
                 if not self._codes:
                     continue
-                code = self._chance.choice(self._codes)
+                newest = self._visits % 2 == 0
+                code = self._codes[-1] if newest else self._chance.choice(self._codes)
             self._visits += 1
             self._client.send("redirect", f"watch-{self._visits}", "GET", f"/{code}", code=code)
 
