@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions.aws import calls, dynamodb
 from functions.aws import client as aws
@@ -29,7 +30,6 @@ from tests.support.faults import (
     attempt,
     drop_error_items,
     every_fault,
-    faults_of_call,
     faulty_world,
     kill_from,
 )
@@ -125,24 +125,28 @@ def test_each_call_of_the_resuming_worker_of_a_soft_delete_fails_once_in_each_wa
         assert set(record.ids_with(Outcome.NOT_FOUND)) == set(ids) - own, point
 
 
+def lose_a_response(faulty: FaultyClient, *, meanwhile: Callable[[], Any]) -> None:
+    """Lose the response to the next batch of statements, after another request has acted."""
+
+    def fault(name: str, call: Call, _given: dict[str, Any]) -> Any:
+        response = call()
+        if name != "batch_execute_statement":
+            return response
+        faulty.fault = None
+        meanwhile()
+        raise ReadTimeoutError(endpoint_url="http://emulator")
+
+    faulty.fault, faulty.every = fault, True
+
+
 def test_a_deleted_link_counts_although_the_response_was_lost_and_the_link_was_erased(
     deployed: dict[str, str],
 ) -> None:
     """In one run: the statements are repeated, and find nothing."""
     world, faulty = faulty_world(deployed)
     ids = world.create(3)
-    lose = faults_of_call(0)["applied, then timeout"]
+    lose_a_response(faulty, meanwhile=lambda: world.erase(ids[:2]))
 
-    def lose_and_erase(name: str, call: Call, given: dict[str, Any]) -> Any:
-        if name != "batch_execute_statement":
-            return call()
-        faulty.fault = None
-        try:
-            return lose(name, call, given)
-        finally:
-            world.erase(ids[:2])
-
-    faulty.fault, faulty.every = lose_and_erase, True
     deletion = world.soft_delete(ids)
 
     assert deletion.state == "complete"
@@ -388,18 +392,8 @@ def test_a_restored_link_counts_although_the_response_was_lost_and_the_link_was_
     world, faulty = faulty_world(deployed)
     ids = world.create(2)
     deletion = world.soft_delete(ids)
-    lose = faults_of_call(0)["applied, then timeout"]
+    lose_a_response(faulty, meanwhile=lambda: take(world, ids[0]))
 
-    def lose_and_take(name: str, call: Call, given: dict[str, Any]) -> Any:
-        if name != "batch_execute_statement":
-            return call()
-        faulty.fault = None
-        try:
-            return lose(name, call, given)
-        finally:
-            take(world, ids[0])
-
-    faulty.fault, faulty.every = lose_and_take, True
     done = bring_back(world, deletion.id)
 
     assert done.restored_ids == ids

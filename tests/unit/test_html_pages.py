@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-
 import pytest
 
 from functions.handlers import pages
@@ -42,13 +38,7 @@ def test_a_browser_gets_the_404_page(
     assert reply.status == 404
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert reply.headers["Cache-Control"] == "no-store"
-    page = reply.body.decode()
-    assert "This link does not exist" in page
-    [style] = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in reply.headers["Content-Security-Policy"]
-    assert reply.headers["X-Frame-Options"] == "DENY"
-    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert b"This link does not exist" in reply.body
 
 
 @pytest.mark.parametrize("path", ["/", UNKNOWN])
