@@ -1,11 +1,10 @@
-"""The authorizer on moto: allowed and refused credentials, and secrets in logs."""
+"""The authorizer: allowed and refused credentials, and secrets in logs."""
 
 from __future__ import annotations
 
 import io
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -27,9 +26,8 @@ from functions.repositories.access import AccessTable
 from functions.repositories.api_keys import ApiKeysTable
 from functions.services import authorize, sessions
 from functions.services.sessions import SessionPool, SigningKeys
-from tests.conftest import forget_caches
+from tests.conftest import World
 from tests.support import tokens
-from tests.support.template import synthesized_template, table_definitions
 from tests.support.tokens import CLIENT_ID, ISSUER, KeyServer
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:api123/prod/GET/api/links"
@@ -37,31 +35,15 @@ STAGE = "arn:aws:execute-api:us-east-1:000000000000:api123/prod/*"
 
 
 @pytest.fixture
-def access(monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessTable]:
-    """The access table of the template with workspace `acme`, and the authorizer's environment."""
-    with mock_aws():
-        [definition] = [
-            each
-            for each in table_definitions(synthesized_template())
-            if each["TableName"] == "access"
-        ]
-        dynamodb = boto3.client("dynamodb")
-        dynamodb.create_table(**definition)
-        for name, value in {
-            "ACCESS_TABLE": "access",
-            "SESSION_ISSUER": ISSUER,
-            "SESSION_CLIENT_IDS": f"client-of-scripts {CLIENT_ID}",
-        }.items():
-            monkeypatch.setenv(name, value)
-        forget_caches()
-        keys = SigningKeys(ISSUER, fetch=KeyServer())
-        use_pool(monkeypatch, keys)
-        table = AccessTable(dynamodb, "access")
-        table.create_workspace(
-            "acme", plan="pro", usage_key="usage-acme", usage_key_id="id", policies=Policies()
-        )
-        yield table
-        forget_caches()
+def access(world: World, monkeypatch: pytest.MonkeyPatch) -> AccessTable:
+    """The access table with workspace `acme`, and the authorizer's environment."""
+    monkeypatch.setenv("SESSION_ISSUER", ISSUER)
+    monkeypatch.setenv("SESSION_CLIENT_IDS", f"client-of-scripts {CLIENT_ID}")
+    use_pool(monkeypatch, SigningKeys(ISSUER, fetch=KeyServer()))
+    world.access.create_workspace(
+        "acme", plan="pro", usage_key="usage-acme", usage_key_id="id", policies=Policies()
+    )
+    return world.access
 
 
 def use_pool(
@@ -221,8 +203,8 @@ def test_a_busy_key_costs_one_write_an_hour(
 def test_recording_the_use_never_recreates_a_deleted_key(access: AccessTable) -> None:
     key = new_key(access)
     record = keys_of(access).get("acme", "key-1")
-    boto3.client("dynamodb").delete_item(
-        TableName="access", Key={"pk": {"S": record["pk"]}, "sk": {"S": "KEY"}}
+    access._client.delete_item(
+        TableName=access.name, Key={"pk": {"S": record["pk"]}, "sk": {"S": "KEY"}}
     )
     access.note_use(record)
     assert access.find_key(key) is None
@@ -277,10 +259,12 @@ def test_a_forged_session_is_refused(access: AccessTable) -> None:
     assert refused(ask(f"Bearer {tokens.unsigned()}"))
 
 
+@mock_aws
 def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool, the sign-in and the key set are moto's."""
     import requests
 
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
     cognito = boto3.client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="p", UsernameAttributes=["email"])["UserPool"]["Id"]
     app = cognito.create_user_pool_client(
@@ -297,7 +281,6 @@ def test_a_cognito_token_is_accepted(access: AccessTable, monkeypatch: pytest.Mo
         AuthParameters={"USERNAME": "a@example.com", "PASSWORD": "Pass-word-1"},
     )["AuthenticationResult"]
     issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     keys = SigningKeys(issuer, fetch=lambda address: requests.get(address, timeout=5).content)
     use_pool(monkeypatch, keys, issuer, app)
     [subject] = [each["Value"] for each in user["Attributes"] if each["Name"] == "sub"]
