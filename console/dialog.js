@@ -31,12 +31,13 @@ export function Dialog({ title, kind = "sheet", onClose, children }) {
     ref=${element}
     class=${kind}
     aria-label=${title}
-    onCancel=${(/** @type {Event} */ event) => {
-      event.preventDefault();
-      onClose?.();
+    onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+      // Else the browser closes it, or the dialog behind it.
+      if (event.key === "Escape" && !onClose) event.preventDefault();
     }}
-    onClick=${(/** @type {MouseEvent} */ event) => {
-      // A click outside the content is a click on the dialog itself.
+    onClose=${onClose ?? (() => element.current?.showModal())}
+    onMouseDown=${(/** @type {MouseEvent} */ event) => {
+      // Outside the content it is on the dialog itself. Text may be selected from inside to there.
       if (event.target === element.current) onClose?.();
     }}
   >

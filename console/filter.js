@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
-import { formatDay, formatNumber, t } from "./i18n.js";
+import { formatDay, formatNumber, localMoment, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { replaceQuery } from "./route.js";
 
@@ -100,14 +100,6 @@ function shifted(iso, kind, way = 1) {
   return Number.isNaN(time) ? "" : new Date(time + (kind === "from" ? way : -way)).toISOString();
 }
 
-/** The day of the visitor's calendar as an input has it. @param {string} iso */
-function inputDay(iso) {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return "";
-  const pad = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-}
-
 /**
  * Links are searched by their title next to the filter; other lists have `children` there.
  * @param {{ fields: Field[], conditions: URLSearchParams, children?: any }} props
@@ -144,6 +136,9 @@ export function FilterBar({ fields, conditions, children }) {
     timer.current = setTimeout(apply, TYPING_PAUSE);
   };
 
+  /** What was typed stays while an earlier answer is shown. @param {string} name */
+  const shown = (name) => typed.current[name] ?? conditions.get(name) ?? "";
+
   const listed = fields.filter(([name]) => name !== "title");
   const chips = listed.filter(([name]) => conditions.has(name));
   return html`<div class="filter">
@@ -158,7 +153,7 @@ export function FilterBar({ fields, conditions, children }) {
           dir="auto"
           maxlength="200"
           placeholder=${t("filter.placeholder")}
-          value=${conditions.get("title") ?? ""}
+          value=${shown("title")}
           onInput=${later("title")}
         />
       </label>`}
@@ -169,7 +164,7 @@ export function FilterBar({ fields, conditions, children }) {
       ${listed.map(
         (field) => html`<label key=${field[0]} class="field">
           <span>${labelOf(field)}</span>
-          ${input(field, conditions.get(field[0]) ?? "", change, later)}
+          ${input(field, shown(field[0]), change, later)}
         </label>`,
       )}
     </div>`}
@@ -220,7 +215,7 @@ function input([name, kind, prefix = `filter.${name}`], value, change, later) {
     return html`<input
       name=${name}
       type="date"
-      value=${inputDay(shifted(value, kind))}
+      value=${localMoment(shifted(value, kind)).slice(0, 10)}
       onChange=${(/** @type {any} */ event) => {
         const [year, month, day] = event.target.value.split("-").map(Number);
         if (!year) return change(name, "");

@@ -105,6 +105,13 @@ export const formatMoment = (iso) =>
 export const formatExact = (iso) =>
   iso ? dateFormat({ dateStyle: "long", timeStyle: "long" }).format(new Date(iso)) : "–";
 
+/** A moment as a field for local time has it. @param {string | null | undefined} iso */
+export function localMoment(iso) {
+  if (!iso) return "";
+  const date = new Date(iso);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
 const UNITS = /** @type {const} */ ([
   ["day", 86_400],
   ["hour", 3_600],

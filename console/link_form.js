@@ -2,15 +2,17 @@
 
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
-import { t } from "./i18n.js";
+import { localMoment, t } from "./i18n.js";
 
 /** @typedef {import("./list.js").Link} Link */
 
-/** A moment as a field for local time has it. @param {string | null | undefined} iso */
-function localMoment(iso) {
-  if (!iso) return "";
-  const date = new Date(iso);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+/** What the API calls the content of a field. @param {HTMLInputElement} input */
+function fieldValue({ name, type, value, checked }) {
+  if (type === "checkbox") return checked;
+  const text = value.trim();
+  if (name === "tags") return text.split(/[,،]/).map((tag) => tag.trim()).filter(Boolean);
+  if (!text) return null;
+  return name === "expiresAt" ? new Date(text).toISOString() : text;
 }
 
 /**
@@ -27,19 +29,13 @@ export function LinkForm({ link, submit, onSubmit }) {
   /** @param {any} event */
   async function send(event) {
     event.preventDefault();
-    const data = new FormData(event.target);
-    const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
-    const expires = text("expiresAt");
+    // Only what was changed: a field may show less than there is, such as a moment without seconds.
     /** @type {Record<string, any>} */
-    const fields = {
-      originalUrl: text("originalUrl"),
-      title: text("title") || null,
-      description: text("description") || null,
-      tags: text("tags").split(/[,،]/).map((tag) => tag.trim()).filter(Boolean),
-      expiresAt: expires ? new Date(expires).toISOString() : null,
-      isActive: data.has("isActive"),
-    };
-    if (text("shortCode")) fields.shortCode = text("shortCode");
+    const fields = {};
+    for (const input of event.target.querySelectorAll("input")) {
+      const changed = input.value !== input.defaultValue || input.checked !== input.defaultChecked;
+      if (changed) fields[input.name] = fieldValue(input);
+    }
     setBusy(true);
     setProblem("");
     try {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from local.demo_data import Workspace
 from tests.console.conftest import Console, Opener, create_links
@@ -162,3 +162,48 @@ def test_a_reader_sees_why_nothing_can_be_deleted(
     console.page.keyboard.press("Delete")
     expect(console.page.locator(".toast")).to_have_count(2)
     expect(console.page.locator("dialog")).to_have_count(0)
+
+
+def test_text_can_be_selected_past_the_edge_of_the_sheet(open_console: Opener, api: Client) -> None:
+    create_links(api, 1)
+    console = open_console()
+    page = console.page
+    console.open()
+    console.select(0)
+    page.keyboard.press("Delete")
+    reason = page.locator("dialog input[type=text]")
+    reason.fill("the tour is over")
+    box = reason.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] - 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(100, box["y"] + 10)
+    page.mouse.up()
+    expect(reason).to_have_value("the tour is over")
+    # Pressed outside, it closes.
+    page.mouse.click(100, box["y"] + 10)
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_letters_typed_while_results_arrive_stay(open_console: Opener, api: Client) -> None:
+    create_links(api, 2)
+    console = open_console()
+    page = console.page
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/api/links?title=*", hold)
+    console.open()
+    expect(console.rows).to_have_count(2)
+    search = page.locator("#filter-title")
+    with page.expect_request("**/api/links?title=*"):
+        search.press_sequentially("link")
+    with page.expect_response("**/api/links?title=link&*"):
+        search.press_sequentially(" ")
+        waiting.pop().continue_()
+    search.press_sequentially("1")
+    page.unroute_all()
+    expect(console.rows).to_have_count(1)
+    expect(search).to_have_value("link 1")

@@ -38,6 +38,23 @@ def test_a_link_is_created_and_edited(open_console: Opener, api: Client) -> None
     assert changed["originalUrl"] == "https://example.com/spring"
 
 
+def test_only_what_was_edited_is_saved(open_console: Opener, api: Client) -> None:
+    link = api.create(title="Old", tags=["a,b"], expiresAt="2099-01-31T23:59:59Z")
+    console = open_console()
+    page = console.page
+    console.open(f"links/{link['id']}")
+    expect(page.get_by_label("Title")).to_have_value("Old")
+    # Another user changes it too.
+    api.put(f"/api/links/{link['id']}", {"description": "Another's"})
+    page.get_by_label("Title").fill("New")
+    page.get_by_role("button", name="Save").click()
+    expect(console.toast).to_contain_text("Saved")
+    changed = api.get(f"/api/links/{link['id']}").json
+    assert (changed["title"], changed["description"]) == ("New", "Another's")
+    # The form shows neither seconds nor which comma is part of a tag.
+    assert (changed["tags"], changed["expiresAt"]) == (link["tags"], link["expiresAt"])
+
+
 def test_the_error_of_a_taken_code_says_what_uses_it(open_console: Opener, api: Client) -> None:
     [link] = create_links(api, 1, shortCode="taken-code")
     console = open_console()
