@@ -10,7 +10,7 @@ let signIn = "";
 let clientId = "";
 
 /** @param {string} url @param {string} client */
-export function useSignIn(url, client) {
+export function signInAt(url, client) {
   signIn = url;
   clientId = client;
 }
@@ -85,10 +85,10 @@ async function tokens(grant) {
   return access_token;
 }
 
-/** Revokes the session and leaves for the page that ends it at the sign-in page too. */
+/** Loads the page again; before that, revokes the session and ends it at the sign-in page too. */
 export async function endSession() {
   const token = sessionStorage.getItem(REFRESH);
-  if (!token) return;
+  if (!token) return location.reload();
   sessionStorage.removeItem(REFRESH);
   await post("revoke", { token }).catch(() => null);
   const query = new URLSearchParams({ client_id: clientId, logout_uri: callback() });

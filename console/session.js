@@ -1,6 +1,7 @@
 /** Who is signed in. API keys and access tokens are kept in memory only. */
 
-import { ApiError, configure } from "./api.js";
+import { ApiError, absoluteBase, configure } from "./api.js";
+import { t } from "./i18n.js";
 import { endSession, renew } from "./oauth.js";
 import { createStore } from "./store.js";
 
@@ -23,7 +24,7 @@ export const session = createStore(/** @type {Session | null} */ (null));
 export const expired = createStore(false);
 
 /** @type {Array<() => void>} */
-let waitingForSignIn = [];
+const waitingForSignIn = [];
 
 /** @param {string} apiAddress */
 export function begin(apiAddress) {
@@ -41,13 +42,12 @@ export function begin(apiAddress) {
 }
 
 /**
- * Checks an API key or access token and signs in with it. Raises `ApiError` 401 when it is not
- * valid.
+ * Checks an API key or access token and signs in with it. Raises `ApiError`: 401 when it is not
+ * valid, 403 when it is of another workspace than the session that has ended.
  * @param {string} secret
- * @param {string} apiAddress
  */
-export async function signInWith(secret, apiAddress) {
-  const response = await fetch(`${apiAddress}/me`, {
+export async function signInWith(secret) {
+  const response = await fetch(`${absoluteBase()}/me`, {
     headers: { Authorization: `Bearer ${secret}` },
     credentials: "omit",
     cache: "no-store",
@@ -55,6 +55,11 @@ export async function signInWith(secret, apiAddress) {
   if (!response) throw new ApiError(0);
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new ApiError(response.status, body);
+  const before = session.get();
+  // What waits, and what is selected, is of the workspace before.
+  if (before && before.me.workspaceId !== body.workspaceId) {
+    throw new ApiError(403, { message: t("signIn.other") });
+  }
   session.set({ secret, me: body });
   expired.set(false);
   for (const proceed of waitingForSignIn.splice(0)) proceed();
@@ -63,10 +68,9 @@ export async function signInWith(secret, apiAddress) {
 /** Whether the one who is signed in has a scope. @param {string} scope */
 export const may = (scope) => session.get()?.me.scopes.includes(scope) ?? false;
 
+/** Also ends what still runs: loading the page again leaves nothing for the next one to sign in. */
 export function signOut() {
-  endSession();
   session.set(null);
-  expired.set(false);
-  waitingForSignIn = [];
+  endSession();
 }
 

@@ -8,7 +8,12 @@ import { leaveToSignIn } from "./oauth.js";
 import { signInWith, signOut } from "./session.js";
 
 /**
- * @typedef {{ api: string, docs: string, licences: string, signIn: string }} Place addresses of the deployment
+ * @typedef {object} Place the deployment: addresses, and the client of its sign-in page
+ * @property {string} api
+ * @property {string} docs
+ * @property {string} licences
+ * @property {string} signIn "" without a sign-in page
+ * @property {string} client
  */
 
 /** @param {{ place: Place }} props */
@@ -20,11 +25,13 @@ export function SignInForm({ place }) {
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    if (!secret.trim()) return setError(t("signIn.needed"));
+    // Copied text may bring spaces and direction marks along, which no key has.
+    const key = secret.replace(/[^!-~]/g, "");
+    if (!key) return setError(t("signIn.needed"));
     setBusy(true);
     setError("");
     try {
-      await signInWith(secret.trim(), place.api);
+      await signInWith(key);
     } catch (problem) {
       const refused = problem instanceof ApiError && problem.status === 401;
       setError(refused ? t("signIn.refused") : String(/** @type {Error} */ (problem).message));

@@ -151,6 +151,56 @@ def test_after_a_session_ends_the_console_asks_to_sign_in_and_keeps_the_selectio
     expect(console.selected).to_have_count(2)
 
 
+def test_signing_out_ends_what_still_waits(
+    open_console: Opener, api: Client, stack: LocalStack
+) -> None:
+    create_links(api, 2)
+    other = stack.new_workspace()
+    console = open_console()
+    page = console.page
+    console.open()
+    console.select(0)
+    console.go("new")
+    page.get_by_label("Destination").fill("https://example.com/of-the-first")
+    page.route("**/api/links", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Create link").click()
+    expect(page.locator(".banner")).to_be_visible()
+
+    with page.expect_event("load"):
+        page.get_by_role("button", name="Sign out").click()
+    console.key = other.admin_key
+    with page.expect_response("**/api/links?*"):
+        console.sign_in()
+        console.go("links")
+    expect(page.locator(".toolbar p")).to_have_text("0 links")
+    # By now the write would have been repeated.
+    page.wait_for_timeout(1_000)
+    assert Client(api.base_url, other.admin_key).get("/api/links").json["links"] == []
+
+
+def test_work_does_not_continue_in_another_workspace(
+    open_console: Opener, api: Client, stack: LocalStack
+) -> None:
+    other = stack.new_workspace()
+    console = open_console()
+    page = console.page
+    console.open("new")
+    page.get_by_label("Destination").fill("https://example.com/of-the-first")
+    page.route("**/api/links", lambda route: respond(route, 401, {}), times=1)
+    page.get_by_role("button", name="Create link").click()
+    key, console.key = console.key, other.admin_key
+    expect(page.locator("dialog.box")).to_be_visible()
+    console.sign_in()
+    expect(page.locator("dialog").get_by_role("alert")).to_contain_text(
+        "the key of another workspace"
+    )
+    console.key = key
+    console.sign_in()
+    expect(page.locator(".qr img")).to_be_visible()
+    assert Client(api.base_url, other.admin_key).get("/api/links").json["links"] == []
+    assert len(api.get("/api/links").json["links"]) == 1
+
+
 def test_an_unrequested_authorization_code_is_refused(open_console: Opener) -> None:
     console = open_console()
     asked: list[str] = []

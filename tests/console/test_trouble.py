@@ -6,6 +6,7 @@ import time
 
 from playwright.sync_api import Request, Route, expect
 
+from local.demo_data import Workspace
 from tests.console.conftest import Console, Opener, create_links, respond
 from tests.support.http_client import Client
 
@@ -75,10 +76,19 @@ def test_after_a_key_expires_the_console_asks_for_one_and_keeps_the_selection(
     expect(console.selected).to_have_count(2)
 
 
-def test_a_wrong_key_is_refused_in_words(open_console: Opener) -> None:
+def test_a_wrong_key_is_refused_in_words(open_console: Opener, workspace: Workspace) -> None:
     console = open_console(key="ul_live_wrong")
     console.open()
-    expect(console.page.get_by_role("alert")).to_contain_text("This key is not valid")
+    alert = console.page.get_by_role("alert")
+    expect(alert).to_contain_text("This key is not valid")
+    # It could not even be sent in a header.
+    console.key = "مفتاح"
+    console.sign_in()
+    expect(alert).to_contain_text("Paste an API key")
+    # As copied from a text in Arabic: with the marks of its direction.
+    console.key = f"\u2067\u200f {workspace.admin_key}\u2069"
+    console.sign_in()
+    expect(console.page.locator(".who")).to_be_visible()
 
 
 def test_a_tab_that_is_closed_in_the_middle_deletes_all(open_console: Opener, api: Client) -> None:
