@@ -53,14 +53,10 @@ export function preference(name) {
   }
 }
 
-/**
- * @param {string} name
- * @param {string | null} value
- */
+/** @param {string} name @param {string} value */
 export function setPreference(name, value) {
   try {
-    if (value === null) localStorage.removeItem(`unlink.${name}`);
-    else localStorage.setItem(`unlink.${name}`, value);
+    localStorage.setItem(`unlink.${name}`, value);
   } catch {
     // The choice holds for this page.
   }

@@ -10,9 +10,9 @@ export function applyTheme() {
   document.documentElement.dataset.theme = theme.get();
 }
 
-/** @param {Theme} wanted */
+/** @param {"light" | "dark"} wanted */
 export function setTheme(wanted) {
-  setPreference("theme", wanted === "system" ? null : wanted);
+  setPreference("theme", wanted);
   theme.set(wanted);
   applyTheme();
 }

@@ -16,7 +16,7 @@ import { createStore, useStore } from "./store.js";
  */
 
 /** How long a message stays, in milliseconds; it waits under the pointer and the focus. */
-export const TOAST_TIME = 20_000;
+const TOAST_TIME = 20_000;
 
 const toasts = createStore(/** @type {Toast[]} */ ([]));
 let last = 0;
@@ -28,7 +28,6 @@ let last = 0;
 export function showToast(text, more = {}) {
   const toast = { kind: /** @type {"info" | "error"} */ ("info"), ...more, id: ++last, text };
   toasts.set([...toasts.get().slice(-2), toast]);
-  return toast.id;
 }
 
 /** @param {unknown} error */
@@ -38,17 +37,21 @@ export function showError(error) {
 }
 
 /** @param {number} id */
-export function closeToast(id) {
+function closeToast(id) {
   toasts.set(toasts.get().filter((toast) => toast.id !== id));
 }
 
 /** Runs the action of the newest message that has one, as Ctrl-Z does. */
 export function runLastAction() {
   const toast = toasts.get().findLast((each) => each.action);
-  if (!toast) return false;
+  if (toast) runAction(toast);
+  return toast !== undefined;
+}
+
+/** @param {Toast} toast */
+function runAction(toast) {
   closeToast(toast.id);
   toast.action?.run();
-  return true;
 }
 
 export function Toasts() {
@@ -80,15 +83,7 @@ function OneToast({ toast }) {
   >
     <span class="grow">${toast.text}</span>
     ${toast.action &&
-    html`<button
-      class="plain strong"
-      onClick=${() => {
-        closeToast(toast.id);
-        toast.action?.run();
-      }}
-    >
-      ${toast.action.label}
-    </button>`}
+    html`<button class="plain strong" onClick=${() => runAction(toast)}>${toast.action.label}</button>`}
     ${toast.link && html`<a href=${toast.link.href}>${toast.link.label}</a>`}
     <button class="plain" aria-label=${t("close")} onClick=${() => closeToast(toast.id)}>
       <${Icon} name="close" />
