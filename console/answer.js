@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 /**
  * Loads when the component appears and when one of `inputs` changes; what was loaded stays until
- * the next answer.
+ * there is more, also beside an error.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {unknown[]} inputs
@@ -16,7 +16,7 @@ export function useAnswer(load, inputs) {
     const controller = new AbortController();
     load(controller.signal).then(
       (value) => controller.signal.aborted || setState({ value }),
-      (error) => controller.signal.aborted || setState({ error }),
+      (error) => controller.signal.aborted || setState(({ value }) => ({ value, error })),
     );
     return () => controller.abort();
   }, [...inputs, attempt]);

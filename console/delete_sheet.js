@@ -42,10 +42,11 @@ const NAMED = 10;
  *   selected: Selection,
  *   known?: Link[],
  *   onlyErase?: boolean,
+ *   onDeleted?: () => void,
  *   onClose: () => void,
  * }} props `known`: the links that the view has loaded, newest first
  */
-export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }) {
+export function DeleteSheet({ selected, known = [], onlyErase = false, onDeleted, onClose }) {
   const [mode, setMode] = useState(
     /** @type {Mode} */ (onlyErase || !may("linksWrite") ? "erase" : "soft"),
   );
@@ -113,6 +114,7 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
           : undefined,
       link: { label: t("toast.view"), href: href("deletions", deletion.id) },
     });
+    onDeleted?.();
     onClose();
   }
 
@@ -159,9 +161,10 @@ export function DeleteSheet({ selected, known = [], onlyErase = false, onClose }
           ${t("delete.unknown", { n: unknown })}
           <${Codes} ids=${dryRun?.unknownIds} known=${known} count=${unknown} />
         </span>
-        <button type="button" onClick=${() => deselect(dryRun?.unknownIds ?? [])}>
+        ${count > 0 &&
+        html`<button type="button" onClick=${() => deselect(dryRun?.unknownIds ?? [])}>
           ${t("delete.dropUnknown")}
-        </button>
+        </button>`}
       </div>`}
       ${!onlyErase &&
       html`<fieldset class="modes">

@@ -1,85 +1,55 @@
 /** One deletion: how far it is, what became of each id, and the way back. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Action } from "./access.js";
-import { request } from "./api.js";
 import { ModeBadge, Progress } from "./deletions.js";
 import { Grid } from "./grid.js";
 import { html } from "./html.js";
 import { formatExact, formatMoment, formatNumber, t } from "./i18n.js";
 import { Icon } from "./icons.js";
+import { useList } from "./list.js";
 import { href } from "./route.js";
 import { linksVersion, useRowSelection } from "./selection.js";
 import { ErrorState, Loading } from "./states.js";
 import { useStore } from "./store.js";
 import { showError } from "./toasts.js";
 import { undo } from "./undo.js";
-import { POLL, isRunning, mayRestore } from "./watch.js";
+import { isRunning, mayRestore } from "./watch.js";
 
 /** @typedef {import("./watch.js").Deletion} Deletion */
 /** @typedef {{ id: string, outcome: string }} Result */
 
-/** Outcomes in one page. */
-const OUTCOMES_PAGE = 1000;
+/** Outcomes in a page. @type {[number, number]} */
+const OUTCOME_PAGES = [1000, 1000];
+const NO_CONDITIONS = new URLSearchParams();
 
 /** @param {{ id: string }} props */
 export function DeletionPage({ id }) {
-  const [deletion, setDeletion] = useState(/** @type {any} */ (null));
-  const [results, setResults] = useState(/** @type {Result[]} */ ([]));
-  const [cursor, setCursor] = useState(/** @type {string | null} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
-  const rows = useRowSelection(results.map((each) => each.id), chosen, setChosen);
-  const version = useStore(linksVersion);
-  const loading = useRef(false);
+  /** @type {ReturnType<typeof useList<Result>>} */
+  const list = useList(
+    `deletions/${encodeURIComponent(id)}`,
+    NO_CONDITIONS,
+    useStore(linksVersion),
+    OUTCOME_PAGES,
+    ({ page }) => page && isRunning(page),
+  );
+  const { items: results, page: deletion, error } = list;
+  const rows = useRowSelection(results, chosen, setChosen);
+  const running = deletion && isRunning(deletion);
 
-  /** @param {string | null} from */
-  async function load(from) {
-    if (loading.current) return;
-    loading.current = true;
-    try {
-      const page = await request("GET", `/deletions/${id}`, {
-        query: { limit: String(OUTCOMES_PAGE), ...(from ? { cursor: from } : {}) },
-      });
-      setError(null);
-      setDeletion(page);
-      setResults((known) => (from ? [...known, ...page.results] : page.results));
-      setCursor(page.nextCursor);
-    } catch (problem) {
-      setError(/** @type {Error} */ (problem));
-    } finally {
-      loading.current = false;
-    }
-  }
-  useEffect(() => {
-    load(null);
-  }, [version]);
-  useEffect(() => {
-    if (!deletion || !isRunning(deletion)) return;
-    const timer = setTimeout(() => load(null), POLL);
-    return () => clearTimeout(timer);
-  }, [deletion]);
-
+  const problem = error && html`<${ErrorState} error=${error} onRetry=${list.retry} />`;
   if (!deletion) {
     return html`<section class="view">
       <h1>${t("deletion.title")}</h1>
-      ${error
-        ? html`<${ErrorState} error=${error} onRetry=${() => load(null)} />`
-        : html`<${Loading} />`}
+      ${problem || html`<${Loading} />`}
     </section>`;
   }
 
   /** @param {string[]} [ids] */
-  async function restore(ids) {
-    try {
-      await undo(id, ids);
-      setChosen(new Set());
-    } catch (problem) {
-      showError(problem);
-    }
-  }
+  const restore = (ids) => undo(id, ids).then(() => setChosen(new Set()), showError);
 
-  const inTrash = deletion.mode === "soft" && !isRunning(deletion) && deletion.counts.deleted > 0;
+  const inTrash = deletion.mode === "soft" && !running && deletion.counts.deleted > 0;
   const restorable = inTrash && mayRestore(deletion);
   return html`<section class="view">
     <header class="page-head">
@@ -107,9 +77,10 @@ export function DeletionPage({ id }) {
         onClick=${() => restore(chosen.size ? [...chosen] : undefined)}
       />`}
     </header>
+    ${problem}
     <div class="live" role="status">
-      <span>${t(`deletion.state.${deletion.state}${isRunning(deletion) ? "Long" : ""}`)}</span>
-      ${isRunning(deletion) && html`<${Progress} counts=${deletion.counts} />`}
+      <span>${t(`deletion.state.${deletion.state}${running ? "Long" : ""}`)}</span>
+      ${running && html`<${Progress} counts=${deletion.counts} />`}
       ${deletion.failure && html`<span class="error-text" dir="auto">${deletion.failure}</span>`}
     </div>
     <${Facts} deletion=${deletion} />
@@ -122,7 +93,7 @@ export function DeletionPage({ id }) {
       ]}
       count=${results.length}
       cells=${(/** @type {number} */ index) => [
-        html`<bdi dir="ltr" class="mono">${results[index].id}</bdi>`,
+        html`<bdi dir="ltr" class="mono cut">${results[index].id}</bdi>`,
         html`<span class=${`badge ${results[index].outcome}`}>
           ${t(`outcome.${results[index].outcome}`)}
         </span>`,
@@ -136,8 +107,7 @@ export function DeletionPage({ id }) {
             : new Set(results.filter((r) => r.outcome === "deleted").map((r) => r.id)),
         )}
       allSelected=${chosen.size > 0 && chosen.size === deletion.counts.deleted}
-      toggleAllLabel=${t("links.selectLoaded")}
-      onNearEnd=${() => cursor && load(cursor)}
+      onNearEnd=${running ? undefined : list.loadMore}
     />
   </section>`;
 }

@@ -1,31 +1,27 @@
 /** The audit trail: every deletion, newest first. */
 
-import { useEffect, useState } from "preact/hooks";
 import { DELETION_FIELDS, FilterBar, conditionsOf } from "./filter.js";
 import { html } from "./html.js";
 import { formatMoment, formatNumber, t } from "./i18n.js";
 import { useList } from "./list.js";
 import { href } from "./route.js";
 import { EmptyState, ErrorState, Loading, NoMatch } from "./states.js";
-import { POLL, isRunning } from "./watch.js";
+import { isRunning } from "./watch.js";
 
 /** @typedef {import("./watch.js").Deletion} Deletion */
 
-const TRAIL_PAGE = 50;
+/** @type {[number, number]} */
+const TRAIL_PAGES = [50, 50];
+
+/** Only on the first page: loading again would take the others away. @param {{ items: Deletion[] }} list */
+const someRun = ({ items }) => items.length <= TRAIL_PAGES[0] && items.some(isRunning);
 
 /** @param {{ query: URLSearchParams }} props */
 export function DeletionsView({ query }) {
   const conditions = conditionsOf(query, DELETION_FIELDS);
-  const [look, setLook] = useState(0);
   /** @type {ReturnType<typeof useList<Deletion>>} */
-  const list = useList("deletions", conditions, look, [TRAIL_PAGE, TRAIL_PAGE]);
+  const list = useList("deletions", conditions, 0, TRAIL_PAGES, someRun);
   const deletions = list.items;
-
-  useEffect(() => {
-    if (list.loading || !deletions.some(isRunning) || deletions.length > TRAIL_PAGE) return;
-    const timer = setTimeout(() => setLook(look + 1), POLL);
-    return () => clearTimeout(timer);
-  }, [list.loading, deletions]);
 
   return html`<section class="view">
     <${FilterBar} fields=${DELETION_FIELDS} conditions=${conditions}>
@@ -84,7 +80,7 @@ export const ModeBadge = ({ mode }) =>
 export function StateText({ deletion }) {
   const { counts, state } = deletion;
   if (isRunning(deletion)) {
-    return html`<span class="state-running">${t(`deletion.state.${state}`)}</span>
+    return html`${t(`deletion.state.${state}`)}
       <${Progress} counts=${counts} />`;
   }
   if (counts.restored > 0) return t("deletion.restored", { n: counts.restored });

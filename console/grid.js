@@ -2,6 +2,8 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classes, html } from "./html.js";
+import { t } from "./i18n.js";
+import { latinKey } from "./keyboard.js";
 
 /** Rows rendered before and after those in view. */
 const OVERSCAN = 6;
@@ -20,7 +22,6 @@ const NEAR_END = 200;
  * @property {(index: number, range: boolean) => void} [onToggle]
  * @property {() => void} [onToggleAll]
  * @property {boolean} [allSelected]
- * @property {string} [toggleAllLabel]
  * @property {(index: number) => void} [onOpen]
  * @property {() => void} [onNearEnd]
  */
@@ -78,15 +79,16 @@ export function Grid(props) {
     const page = Math.max(1, visible - 2);
     /** @type {Record<string, number>} */
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -count };
-    const step = event.key === "End" ? count : steps[event.key];
+    const key = latinKey(event);
+    const step = key === "End" ? count : steps[key];
     if (step !== undefined) {
       const index = moveTo(current + step);
       if (event.shiftKey) onToggle?.(index, true);
-    } else if (event.key === " " || event.key === "x") {
+    } else if (key === " " || key === "x") {
       onToggle?.(current, event.shiftKey);
-    } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
+    } else if (key === "a" && (event.ctrlKey || event.metaKey)) {
       onToggleAll?.();
-    } else if (event.key === "Enter" && event.target === scroller.current) {
+    } else if (key === "Enter" && event.target === scroller.current) {
       props.onOpen?.(current);
     } else {
       return;
@@ -146,7 +148,7 @@ export function Grid(props) {
           <button
             class="plain check-button"
             tabindex="-1"
-            aria-label=${props.toggleAllLabel}
+            aria-label=${t("links.selectLoaded")}
             aria-pressed=${Boolean(props.allSelected)}
             onClick=${onToggleAll}
           >

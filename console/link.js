@@ -12,7 +12,7 @@ import { t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { LinkForm } from "./link_form.js";
 import { DeleteButton, withoutScheme } from "./links.js";
-import { href } from "./route.js";
+import { go, href } from "./route.js";
 import { linksChanged, linksVersion } from "./selection.js";
 import { ErrorState } from "./states.js";
 import { useStore } from "./store.js";
@@ -74,6 +74,7 @@ export function LinkPage({ id }) {
     shown &&
     html`<${DeleteSheet}
       selected=${{ kind: "ids", ids: new Set([shown.id]) }}
+      onDeleted=${() => go(href("links"))}
       onClose=${() => setDeleting(false)}
     />`}
   </section>`;
@@ -130,12 +131,15 @@ function QrCode({ id, code }) {
 function ExportButton({ id }) {
   const [job, setJob] = useState(/** @type {any} */ (null));
   const open = job !== null && isRunning(job);
+  /** @param {string} method @param {string} [part] @param {object} [more] */
+  const ask = (method, part = "", more = {}) =>
+    request(method, `/analytics/links/${id}/export${part}`, more).then(setJob, (error) => {
+      showError(error);
+      setJob(null);
+    });
   useEffect(() => {
     if (!open) return;
-    const timer = setTimeout(
-      () => request("GET", `/analytics/links/${id}/export/${job.id}`).then(setJob, showError),
-      1500,
-    );
+    const timer = setTimeout(() => ask("GET", `/${job.id}`), 1500);
     return () => clearTimeout(timer);
   }, [job]);
   if (job?.url) {
@@ -149,10 +153,6 @@ function ExportButton({ id }) {
     icon="download"
     text=${open ? t("export.running") : job && t("export.again")}
     busy=${open}
-    onClick=${() =>
-      request("POST", `/analytics/links/${id}/export`, { body: {}, once: true }).then(
-        setJob,
-        showError,
-      )}
+    onClick=${() => ask("POST", "", { body: {}, once: true })}
   />`;
 }

@@ -10,7 +10,7 @@ import { FilterBar, LINK_FIELDS, conditionsOf, filterBody } from "./filter.js";
 import { Grid } from "./grid.js";
 import { classes, html } from "./html.js";
 import { formatDay, formatNumber, t } from "./i18n.js";
-import { dialogIsOpen, isTyping } from "./keyboard.js";
+import { dialogIsOpen, isTyping, latinKey } from "./keyboard.js";
 import { useList } from "./list.js";
 import { go, href } from "./route.js";
 import {
@@ -40,7 +40,7 @@ export function LinksView({ query }) {
   const byFilter = selected.kind === "filter";
   // Clicking into "all that match" begins a selection by hand.
   const rows = useRowSelection(
-    links.map(({ id }) => id),
+    links,
     selected.kind === "ids" ? selected.ids : new Set(),
     selectIds,
   );
@@ -64,7 +64,7 @@ export function LinksView({ query }) {
         else clearSelection();
       } else if (isTyping(event)) {
         return;
-      } else if (event.key === "/") {
+      } else if (latinKey(event) === "/") {
         event.preventDefault();
         document.getElementById("filter-title")?.focus();
       } else if (event.key === "Delete" && selectedCount(selection.get()) > 0) {
@@ -81,7 +81,7 @@ export function LinksView({ query }) {
     <h1 class="hidden">${t("nav.links")}</h1>
     <${FilterBar} fields=${LINK_FIELDS} conditions=${conditions} />
     <div class=${classes("toolbar", count > 0 && "on")} role="group" aria-label=${t("links.actions")}>
-      <p aria-live="polite">${summary(list, selected, count)}</p>
+      <p aria-live="polite">${summary(list, count, byFilter)}</p>
       ${count > 0 &&
       html`
         ${matching !== null &&
@@ -114,7 +114,6 @@ export function LinksView({ query }) {
           allSelected=${byFilter || rows.allSelected}
           onToggleAll=${byFilter ? clearSelection : rows.onToggleAll}
           onOpen=${(/** @type {number} */ index) => go(href("links", links[index].id))}
-          toggleAllLabel=${t("links.selectLoaded")}
           onNearEnd=${list.loadMore}
         />`}
     ${deleting &&
@@ -163,7 +162,7 @@ function linkCells(link) {
         ${expired && html`<span class="badge">${t("filter.expired.true")}</span>`}
       </span>
     </div>`,
-    html`<bdi dir="ltr" class="url" title=${link.originalUrl}>${withoutScheme(link.originalUrl)}</bdi>`,
+    html`<bdi dir="ltr" class="cut" title=${link.originalUrl}>${withoutScheme(link.originalUrl)}</bdi>`,
     link.tags.map((tag) => html`<span key=${tag} class="tag" dir="auto">${tag}</span>`),
     formatNumber(link.clickCount),
     html`<time datetime=${link.createdAt}>${formatDay(link.createdAt)}</time>`,
@@ -174,12 +173,12 @@ function linkCells(link) {
 export const withoutScheme = (url) => url.replace(/^https?:\/\//, "");
 
 /**
- * @param {{ items: Link[], cursor: string | null, loading: boolean }} list
- * @param {import("./selection.js").Selection} selected
- * @param {number} count
+ * @param {{ items: unknown[], cursor: string | null, loading: boolean }} list
+ * @param {number} count of selected links
+ * @param {boolean} [byFilter]
  */
-function summary(list, selected, count) {
-  if (selected.kind === "filter") return t("links.allSelected", { n: count });
+export function summary(list, count, byFilter) {
+  if (byFilter) return t("links.allSelected", { n: count });
   if (count > 0) return t("links.selected", { n: count });
   if (list.loading && list.items.length === 0) return t("loading");
   return t(list.cursor ? "links.loaded" : "links.found", { n: list.items.length });

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api.js";
+import { POLL } from "./watch.js";
 
 /**
  * @typedef {object} Link
@@ -21,18 +22,24 @@ import { request } from "./api.js";
 
 /**
  * @template T
- * @typedef {{ items: T[], cursor: string | null, loading: boolean, error: Error | null }} Loaded
+ * @typedef {object} Loaded
+ * @property {T[]} items
+ * @property {any} [page] the last page, with what it says beside its items
+ * @property {string | null} cursor
+ * @property {boolean} loading
+ * @property {Error | null} error
  */
 
 /**
  * @template T
- * @param {"links" | "trash" | "deletions"} name
+ * @param {string} name such as `links`
  * @param {URLSearchParams} conditions
  * @param {unknown} version the list is loaded again when it changes; the shown links stay until then
  * @param {[first: number, next: number]} sizes of the first page, which is to appear soon, and the
  *   next ones
+ * @param {(list: Loaded<T>) => boolean} [changing] whether it is to be loaded again soon
  */
-export function useList(name, conditions, version, [first, next]) {
+export function useList(name, conditions, version, [first, next], changing) {
   const key = conditions.toString();
   const [state, setState] = useState(
     /** @type {Loaded<T>} */ ({ items: [], cursor: null, loading: true, error: null }),
@@ -50,13 +57,14 @@ export function useList(name, conditions, version, [first, next]) {
     const { signal } = controller;
     run.current?.abort();
     run.current = controller;
-    setState({ items: shown, cursor, loading: true, error: null });
+    setState((last) => ({ ...last, items: shown, cursor, loading: true, error: null }));
     try {
       let items = before;
       let following = cursor;
+      let page;
       // A page can be short, even empty, and still have a next one.
       do {
-        const page = await request("GET", `/${name}`, {
+        page = await request("GET", `/${name}`, {
           query: {
             ...Object.fromEntries(new URLSearchParams(key)),
             limit: String(items.length ? next : first),
@@ -64,13 +72,13 @@ export function useList(name, conditions, version, [first, next]) {
           },
           signal,
         });
-        items = items.concat(page[name] ?? page.links);
+        items = items.concat(page[name] ?? page.links ?? page.results);
         following = page.nextCursor;
       } while (following && items.length === before.length);
-      if (!signal.aborted) setState({ items, cursor: following, loading: false, error: null });
-    } catch (error) {
-      if (signal.aborted) return;
-      setState({ items: before, cursor, loading: false, error: /** @type {Error} */ (error) });
+      if (!signal.aborted) setState({ items, page, cursor: following, loading: false, error: null });
+    } catch (problem) {
+      const error = /** @type {Error} */ (problem);
+      if (!signal.aborted) setState((last) => ({ ...last, loading: false, error }));
     }
   }
 
@@ -80,11 +88,18 @@ export function useList(name, conditions, version, [first, next]) {
     return () => run.current?.abort();
   }, [key, version]);
 
+  useEffect(() => {
+    if (state.loading || !changing?.(state)) return;
+    const timer = setTimeout(() => load([], null, state.items), POLL);
+    return () => clearTimeout(timer);
+  }, [state]);
+
   return {
     ...state,
     loadMore() {
       if (state.cursor && !state.loading && !state.error) load(state.items, state.cursor);
     },
-    retry: () => load(state.items, state.cursor),
+    // Without a cursor it is the first page that failed.
+    retry: () => load(state.cursor ? state.items : [], state.cursor, state.items),
   };
 }

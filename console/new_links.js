@@ -76,7 +76,7 @@ function Many() {
   async function create() {
     const bad = new Map(refused);
     const done = new Set(made);
-    const size = session.get()?.me.plan.linksPerCreate ?? 100;
+    const size = session.get()?.me.plan.linksPerCreate;
     setBusy(true);
     setError("");
     try {
@@ -108,6 +108,7 @@ function Many() {
       <textarea
         dir="ltr"
         spellcheck=${false}
+        disabled=${busy}
         value=${text}
         onInput=${(/** @type {any} */ event) => change(event.target.value)}
       ></textarea>
@@ -116,6 +117,7 @@ function Many() {
       <span>${t("import.file")}</span>
       <input
         type="file"
+        disabled=${busy}
         accept=".csv,.tsv,.txt,text/csv,text/plain"
         onChange=${async (/** @type {any} */ event) => {
           const [file] = event.target.files;
@@ -157,20 +159,20 @@ function Preview({ rows, refused, made }) {
       <thead>
         <tr>
           <th scope="col" class="number">${t("import.row")}</th>
+          <th scope="col">${t("import.result")}</th>
           <th scope="col">${t("field.originalUrl")}</th>
           <th scope="col">${t("field.shortCode")}</th>
-          <th scope="col">${t("import.result")}</th>
         </tr>
       </thead>
       <tbody>
         ${sorted.slice(0, SHOWN).map(
           (row) => html`<tr key=${row.number}>
             <td class="number">${row.number}</td>
-            <td class="text"><bdi dir="ltr">${row.link.originalUrl ?? ""}</bdi></td>
-            <td><bdi dir="ltr">${row.link.shortCode ?? "–"}</bdi></td>
-            <td class=${problem(row) ? "error-text" : "muted"}>
+            <td class=${`state ${problem(row) ? "error-text" : "muted"}`}>
               ${problem(row) || t(made.has(row.number) ? "links.created" : "import.ok")}
             </td>
+            <td class="text"><bdi dir="ltr" class="cut">${row.link.originalUrl ?? ""}</bdi></td>
+            <td><bdi dir="ltr">${row.link.shortCode ?? "–"}</bdi></td>
           </tr>`,
         )}
       </tbody>

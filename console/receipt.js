@@ -1,7 +1,7 @@
 /** A deletion as a page to print: who, what, when, why, and every id with its outcome. */
 
-import { useEffect, useState } from "preact/hooks";
-import { ApiError, absoluteBase, request } from "./api.js";
+import { useEffect } from "preact/hooks";
+import { absoluteBase, request } from "./api.js";
 import { useAnswer } from "./answer.js";
 import { Facts } from "./deletion.js";
 import { html, saveFile } from "./html.js";
@@ -52,41 +52,21 @@ export function ReceiptPage({ id }) {
 
 /** The signed receipt: whether there is one, its file, and how to verify it. @param {{ id: string }} props */
 function Signature({ id }) {
-  const [state, setState] = useState("");
-  const [text, setText] = useState("");
-  const [again, setAgain] = useState(0);
+  const { value: text, error: problem, reload } = useAnswer(async (signal) => {
+    const content = await request("GET", `/receipts/${id}`, { as: "blob", signal });
+    return content.text();
+  }, []);
+  const error = /** @type {import("./api.js").ApiError | undefined} */ (problem);
+  const status = error?.status;
+  // A service that does not sign answers JSON; a JWS begins with a letter.
+  const signed = text && !text.startsWith("{");
+  const state = text ? (signed ? "signed" : "off") : status === 409 ? "pending" : status === 404 && "none";
 
   useEffect(() => {
-    const controller = new AbortController();
-    let timer = 0;
-    load();
-    return () => {
-      controller.abort();
-      clearTimeout(timer);
-    };
-
-    async function load() {
-      try {
-        const content = await request("GET", `/receipts/${id}`, {
-          as: "blob",
-          signal: controller.signal,
-        });
-        const found = await content.text();
-        // A service that does not sign answers JSON; a JWS begins with a letter.
-        const signed = !found.startsWith("{");
-        setText(signed ? found : "");
-        setState(signed ? "signed" : "off");
-      } catch (error) {
-        if (controller.signal.aborted) return;
-        const { status, body, message } = /** @type {ApiError} */ (error);
-        setState(status === 409 ? "pending" : status === 404 ? "none" : "failed");
-        setText(message);
-        if (status === 409) {
-          timer = setTimeout(() => setAgain(again + 1), (body.retryAfter ?? 30) * 1000);
-        }
-      }
-    }
-  }, [again]);
+    if (error?.status !== 409) return;
+    const timer = setTimeout(reload, (error.body.retryAfter ?? 30) * 1000);
+    return () => clearTimeout(timer);
+  }, [error]);
 
   const file = `receipt-${id}.jws`;
   const service = new URL(".", absoluteBase()).href;
@@ -94,9 +74,9 @@ function Signature({ id }) {
   return html`<section class="stack signature">
     <h2>${t("signature.title")}</h2>
     <p role="status">
-      ${state === "failed" ? text : t(state ? `signature.${state}` : "loading")}
+      ${state ? t(`signature.${state}`) : (error?.message ?? t("loading"))}
     </p>
-    ${state === "signed" &&
+    ${signed &&
     html`<p class="no-print">
         <button onClick=${() => saveFile(new Blob([text], { type: "application/jose" }), file)}>
           <${Icon} name="download" />${t("signature.download")}

@@ -35,11 +35,12 @@ export const selectedCount = (selected) =>
 
 /**
  * How a table's rows are selected: one by one, from the last one on, or all.
- * @param {string[]} ids in the order of the table
+ * @param {Array<{ id: string }>} items in the order of the table
  * @param {Set<string>} selected
  * @param {(ids: Set<string>) => void} select
  */
-export function useRowSelection(ids, selected, select) {
+export function useRowSelection(items, selected, select) {
+  const ids = items.map(({ id }) => id);
   const anchor = useRef(/** @type {number | null} */ (null));
   const allSelected = ids.length > 0 && ids.every((id) => selected.has(id));
   return {

@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Guard } from "./access.js";
+import { ApiError } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { DeletionPage } from "./deletion.js";
 import { DeletionsView } from "./deletions.js";
 import { classes, html } from "./html.js";
 import { LANGUAGES, language, setLanguage, t } from "./i18n.js";
 import { Icon } from "./icons.js";
-import { dialogIsOpen, isTyping } from "./keyboard.js";
+import { dialogIsOpen, isTyping, latinKey } from "./keyboard.js";
 import { KeysView } from "./keys.js";
 import { LinkPage } from "./link.js";
 import { LinksView, NewButton } from "./links.js";
@@ -22,7 +23,7 @@ import { UsageView } from "./usage.js";
 import { SignInForm, SignInPage } from "./sign_in.js";
 import { useStore } from "./store.js";
 import { setTheme, theme } from "./theme.js";
-import { runLastAction } from "./toasts.js";
+import { runLastAction, showError } from "./toasts.js";
 import { RunningDeletions } from "./watch.js";
 
 /** @type {Array<{ name: string, icon: string }>} */
@@ -71,10 +72,11 @@ function Frame({ place, who }) {
     /** @param {KeyboardEvent} event */
     function onKey(event) {
       if (isTyping(event) || dialogIsOpen()) return;
-      if (event.key === "?") {
+      const key = latinKey(event);
+      if (key === "?") {
         event.preventDefault();
         setHelp(true);
-      } else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) {
+      } else if (key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) {
         if (runLastAction()) event.preventDefault();
       }
     }
@@ -181,7 +183,7 @@ function Settings() {
     <button
       class="plain"
       lang=${next}
-      onClick=${() => setLanguage(next, true)}
+      onClick=${() => setLanguage(next, true).catch(() => showError(new ApiError(0)))}
     >
       ${LANGUAGES[next].name}
     </button>

@@ -8,7 +8,7 @@ import { Grid } from "./grid.js";
 import { classes, html } from "./html.js";
 import { formatDay, formatMoment, formatRelative, t } from "./i18n.js";
 import { useList } from "./list.js";
-import { withoutScheme } from "./links.js";
+import { summary, withoutScheme } from "./links.js";
 import { go, href } from "./route.js";
 import { linksVersion, useRowSelection } from "./selection.js";
 import { EmptyState, ErrorState, NoMatch } from "./states.js";
@@ -27,7 +27,7 @@ export function TrashView({ query }) {
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
   const [erasing, setErasing] = useState(false);
   const links = list.items;
-  const rows = useRowSelection(links.map(({ id }) => id), chosen, setChosen);
+  const rows = useRowSelection(links, chosen, setChosen);
   const here = links.filter(({ id }) => chosen.has(id));
 
   /** A restore is of one deletion, so there is one for each that the links come from. */
@@ -43,11 +43,7 @@ export function TrashView({ query }) {
   return html`<section class="view">
     <${FilterBar} fields=${TRASH_FIELDS} conditions=${conditions}><h1>${t("nav.trash")}</h1><//>
     <div class=${classes("toolbar", here.length > 0 && "on")} role="group" aria-label=${t("links.actions")}>
-      <p aria-live="polite">
-        ${here.length
-          ? t("links.selected", { n: here.length })
-          : t(list.cursor ? "links.loaded" : "links.found", { n: links.length })}
-      </p>
+      <p aria-live="polite">${summary(list, here.length)}</p>
       <span class="grow"></span>
       ${here.length > 0 &&
       html`<${Action} label="trash.restore" scopes=${["linksRestore"]} icon="undo" onClick=${restore} />
@@ -72,7 +68,6 @@ export function TrashView({ query }) {
           count=${links.length}
           cells=${(/** @type {number} */ index) => trashCells(links[index])}
           ...${rows}
-          toggleAllLabel=${t("links.selectLoaded")}
           onOpen=${(/** @type {number} */ index) => go(href("deletions", links[index].deletionId))}
           onNearEnd=${list.loadMore}
         />`}
@@ -92,7 +87,7 @@ function trashCells(link) {
       <span class="title" dir="auto">${link.title ?? link.shortCode}</span>
       <span class="sub"><bdi dir="ltr">${withoutScheme(link.shortUrl)}</bdi></span>
     </div>`,
-    html`<bdi dir="auto">${link.reason ?? "–"}</bdi>`,
+    html`<bdi dir="auto" class="cut">${link.reason ?? "–"}</bdi>`,
     html`<bdi dir="ltr">${link.deletedBy.userId || link.deletedBy.keyId}</bdi>`,
     html`<a tabindex="-1" href=${href("deletions", link.deletionId)} title=${formatMoment(link.deletedAt)}>
       ${formatRelative(link.deletedAt)}

@@ -81,7 +81,7 @@ export function RunningDeletions() {
   }, []);
   useEffect(() => {
     if (now.size === 0) return;
-    const timer = setTimeout(() => look().catch(() => running.set(new Map(now))), POLL);
+    const timer = setTimeout(() => look().catch(() => running.set(new Map(running.get()))), POLL);
     return () => clearTimeout(timer);
   }, [now]);
   if (now.size === 0) return null;

@@ -57,6 +57,9 @@ def test_hostile_titles_tags_and_reasons_are_text(open_console: Opener, api: Cli
     page.locator("dialog input[type=text]").fill(SCRIPTS[1])
     page.locator(".same-request summary").click()
     expect(page.locator(".same-request")).to_contain_text("onerror=")
+    # Its long lines are scrolled, and the sheet is not.
+    sheet = "document.querySelector('dialog')"
+    assert page.evaluate(f"{sheet}.scrollWidth - {sheet}.clientWidth") == 0
     page.locator("dialog button[type=submit]").click()
     page.locator(".toast a").click()
     expect(page.locator(".facts")).to_contain_text(SCRIPTS[1])

@@ -80,3 +80,36 @@ def test_delete_undo_and_erase_without_a_pointer(open_console: Opener, api: Clie
         ("erase", None),
         ("soft", "the tour is over"),
     ]
+
+
+def test_shortcuts_are_the_same_keys_in_an_arabic_layout(open_console: Opener, api: Client) -> None:
+    create_links(api, 3)
+    console = open_console(language="ar")
+    page = console.page
+    keyboard = page.context.new_cdp_session(page)
+
+    def press_physically(key: str, code: str, modifiers: int = 0) -> None:
+        event = {"key": key, "code": code, "modifiers": modifiers}
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown"} | event)
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp"} | event)
+
+    control, shift = 2, 8
+    console.open()
+    expect(console.rows).to_have_count(3)
+    focus_with_tab(console, ".links-grid")
+    press_physically("ء", "KeyX")
+    expect(console.selected).to_have_count(1)
+    press_physically("ش", "KeyA", control)
+    expect(console.selected).to_have_count(3)
+    press(console, "Delete")
+    expect(page.locator(".figures dd").first).to_have_text("3")
+    focus_with_tab(console, "dialog input[type=text]")
+    press(console, "Enter")
+    expect(console.rows).to_have_count(0)
+    press_physically("ئ", "KeyZ", control)
+    expect(console.rows).to_have_count(3)
+    press_physically("ظ", "Slash")
+    expect(page.locator("#filter-title")).to_be_focused()
+    press(console, "Escape")
+    press_physically("؟", "Slash", shift)
+    expect(page.locator("dialog.box dl")).to_be_visible()

@@ -293,3 +293,15 @@ def test_an_import_that_stops_halfway_creates_each_row_once(
     expect(page.locator(".preview")).to_have_count(0)
     made = [link["originalUrl"] for link in api.get("/api/links").json["links"]]
     assert sorted(made) == [f"https://example.com/{number}" for number in range(5)]
+
+
+def test_a_language_that_cannot_be_loaded_says_so(open_console: Opener, api: Client) -> None:
+    create_links(api, 1)
+    console = open_console()
+    page = console.page
+    console.open()
+    expect(console.rows).to_have_count(1)
+    page.route("**/console/ar.js?*", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="العربية").click()
+    expect(console.toast).to_contain_text("There is no connection")
+    expect(page.locator("html")).to_have_attribute("lang", "en")

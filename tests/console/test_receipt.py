@@ -204,3 +204,15 @@ def test_an_open_erasure_has_no_signature_yet(open_console: Opener, api: Client)
 
     expect(console.page.locator(".receipt article")).to_contain_text("is not complete yet")
     expect(console.page.locator(".signature")).to_have_count(0)
+
+
+def test_a_receipt_is_printed_in_dark_ink_under_the_dark_theme(
+    open_console: Opener, api: Client
+) -> None:
+    console = open_console()
+    page = console.page
+    open_receipt(console, api, [SIGNED])
+    page.get_by_role("button", name="Dark theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.emulate_media(media="print")
+    expect(page.locator(".receipt h1")).to_have_css("color", "rgb(27, 31, 35)")

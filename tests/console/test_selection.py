@@ -147,6 +147,21 @@ def test_removed_links_are_listed_and_can_be_left_out(open_console: Opener, api:
     assert api.get("/api/links").json["links"] == []
 
 
+def test_without_any_link_left_there_is_none_to_leave_out(
+    open_console: Opener, api: Client
+) -> None:
+    [link] = create_links(api, 1)
+    console = open_console()
+    console.open()
+    console.select(0)
+    api.delete("/api/links", [link["id"]])
+    console.page.keyboard.press("Delete")
+
+    notice = console.page.locator("dialog .notice")
+    expect(notice).to_contain_text("1 selected link no longer exists")
+    expect(notice.get_by_role("button")).to_have_count(0)
+
+
 def test_a_reader_sees_why_nothing_can_be_deleted(
     open_console: Opener, api: Client, workspace: Workspace
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from playwright.sync_api import Request, Route, expect
 
@@ -172,3 +173,66 @@ def test_undo_is_offered_for_twenty_seconds_and_longer_under_the_pointer(
     expect(console.toast).to_be_visible()
     page.clock.run_for(2_000)
     expect(page.locator(".toast")).to_have_count(0)
+
+
+def fails_once(console: Console, path: str, responses: list[dict[str, Any]]) -> None:
+    """Answer requests of a path by an error, then by these responses; the last one stays."""
+    errors = iter([1])
+
+    def handle(route: Route) -> None:
+        if next(errors, None):
+            respond(route, 500, {"message": "Internal error"})
+        else:
+            respond(route, 200, responses.pop(0) if len(responses) > 1 else responses[0])
+
+    console.page.route(path, handle)
+
+
+def test_what_runs_is_followed_past_an_error(open_console: Opener, api: Client) -> None:
+    [link] = create_links(api, 1)
+    complete = api.post("/api/deletions", {"ids": [link["id"]]}).json
+    running = complete | {"state": "deleting"}
+    console = open_console()
+    page = console.page
+    error = page.locator(".notice.error")
+
+    fails_once(console, f"**/api/deletions/{complete['id']}?*", [running, complete])
+    console.open(f"deletions/{complete['id']}")
+    expect(error).to_contain_text("Internal error")
+    error.get_by_role("button").click()
+    expect(page.locator(".live")).to_contain_text("Moving links to trash")
+    fails_once(console, f"**/api/deletions/{complete['id']}?*", [complete])
+    expect(error).to_be_visible()
+    # What is known stays, and the page asks again by itself.
+    expect(page.locator(".live")).to_contain_text("Moving links to trash")
+    expect(page.locator(".live")).to_contain_text("Complete")
+    expect(error).to_have_count(0)
+
+    page.unroute_all()
+    page.route("**/api/deletions?*", lambda route: respond(route, 200, listed(running)), times=1)
+    console.go("deletions")
+    expect(page.locator("td.state")).to_contain_text("Moving to trash")
+    fails_once(console, "**/api/deletions?*", [listed(complete)])
+    expect(error).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("td.state")).to_contain_text("Complete")
+    expect(error).to_have_count(0)
+
+
+def listed(deletion: dict[str, Any]) -> dict[str, Any]:
+    """A page of the list of deletions with one of them."""
+    return {"deletions": [deletion], "nextCursor": None}
+
+
+def test_an_export_that_cannot_be_followed_can_be_begun_again(
+    open_console: Opener, api: Client
+) -> None:
+    [link] = create_links(api, 1)
+    console = open_console()
+    page = console.page
+    console.open(f"links/{link['id']}")
+    page.route("**/export/*", lambda route: respond(route, 500, {"message": "Internal error"}))
+    export = page.get_by_role("button", name="Export clicks")
+    export.click()
+    expect(console.toast).to_contain_text("Internal error")
+    expect(export).to_have_attribute("aria-disabled", "false")

@@ -301,3 +301,18 @@ def test_the_deletions_are_filtered_by_the_address(open_console: Opener, api: Cl
     console.sign_in()
     expect(rows).to_have_count(1)
     expect(page.locator("select[name=state]")).to_have_value("complete")
+
+
+def test_a_link_deleted_on_its_page_leads_back_to_the_links(
+    open_console: Opener, api: Client
+) -> None:
+    kept, link = create_links(api, 2)
+    console = open_console()
+    page = console.page
+    console.open(f"links/{link['id']}")
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name="Move 1 link to trash").click()
+    expect(console.toast).to_contain_text("1 link moved to trash")
+    expect(console.rows).to_have_count(1)
+    expect(console.rows).to_contain_text(kept["shortCode"])
+    expect(page.get_by_role("alert")).to_have_count(0)
