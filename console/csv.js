@@ -22,12 +22,14 @@ const COLUMNS = [
  * @returns {Row[]}
  */
 export function parseLinks(text) {
-  const table = parseTable(text.replace(/^\uFEFF/, ""));
-  const header = table[0]?.cells.map(fieldOf) ?? [];
-  const hasHeader = header.includes("originalUrl");
-  const fields = hasHeader ? header : ["originalUrl", "shortCode"];
+  const content = text.replace(/^\uFEFF/, "");
+  const [header, ...rows] = parseTable(content, separatorOf(content));
+  const columns = header?.cells.map(fieldOf) ?? [];
+  const hasHeader = columns.includes("originalUrl");
+  // Without a header a line is one URL, which may contain any separator.
+  const fields = hasHeader ? columns : ["originalUrl"];
   const seen = new Set();
-  return table.slice(hasHeader ? 1 : 0).map(({ number, cells }) => {
+  return (hasHeader ? rows : parseTable(content)).map(({ number, cells }) => {
     /** @type {Record<string, any>} */
     const link = {};
     fields.forEach((field, column) => {
@@ -65,16 +67,19 @@ function problemOf(link, seen) {
   return "";
 }
 
+/** What the first line has most of; undefined if it is one cell. @param {string} text */
+function separatorOf(text) {
+  const unquoted = text.split("\n", 1)[0].replace(/"[^"]*"/g, "");
+  const times = (/** @type {string} */ separator) => unquoted.split(separator).length;
+  return [",", ";", "\t"].filter((each) => times(each) > 1).sort((a, b) => times(b) - times(a))[0];
+}
+
 /**
- * RFC 4180, with the separator that the first line has most of.
+ * RFC 4180.
  * @param {string} text
+ * @param {string} [separator] without one, a line is a cell
  */
-function parseTable(text) {
-  const [first] = text.split("\n", 1);
-  const unquoted = first.replace(/"[^"]*"/g, "");
-  const [separator] = [",", ";", "\t"].sort(
-    (a, b) => unquoted.split(b).length - unquoted.split(a).length,
-  );
+function parseTable(text, separator) {
   /** @type {Array<{ number: number, cells: string[] }>} */
   const rows = [];
   let cells = [""];

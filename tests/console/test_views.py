@@ -135,6 +135,21 @@ def test_a_table_has_the_columns_of_the_command(open_console: Opener, api: Clien
     assert made["tags"][:2] == ["x", "y"]
 
 
+def test_a_line_without_a_header_is_one_url(open_console: Opener, api: Client) -> None:
+    urls = ["https://example.com/a,shoes", "https://example.com/b;id=1", "https://example.com/c"]
+    console = open_console()
+    page = console.page
+    console.open("new")
+    for text in ("\n".join(urls), "\n".join(["url", *urls])):
+        page.get_by_label("URLs or CSV").fill(text)
+        page.get_by_role("button", name="Create 3 links").click()
+        expect(console.toast).to_contain_text("3 links created")
+        console.toast.get_by_role("button").click()
+        expect(page.locator(".toast")).to_have_count(0)
+    made = [link["originalUrl"] for link in api.get("/api/links").json["links"]]
+    assert sorted(made) == sorted(urls * 2)
+
+
 def test_the_trash_restores_and_erases(open_console: Opener, api: Client) -> None:
     links = create_links(api, 3)
     ids = [link["id"] for link in links]
