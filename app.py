@@ -1,24 +1,27 @@
 """The CDK entry point: `cdk deploy -c stage=dev`. Without a stage it is production."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from aws_cdk import Annotations, App
 from aws_cdk import aws_lambda as lambda_
 
 from infra.firewall import CLOUDFRONT_REGION, CdnFirewallStack, firewall_stack_name
 from infra.stack import UnlinkStack
-from infra.stages import CONTEXT, settings_of
+from infra.stages import settings_of
 
 
 def add_stack(app: App, *, code: lambda_.Code | None = None) -> UnlinkStack:
     """Add the stack of the stage that the context names, for `code` or the packaged functions."""
-    found = {name: app.node.try_get_context(name) for name in CONTEXT}
+    context: Mapping[str, Any] = app.node.get_all_context()
     settings = settings_of(
         {
             # `true` in cdk.json arrives as a truth value, `-c cdn=true` as a text.
             name: json.dumps(value) if isinstance(value, bool) else str(value)
-            for name, value in found.items()
-            if value not in (None, "")
+            for name, value in context.items()
+            # The CDK's own have other characters: `aws:cdk:…`, `@aws-cdk/…`, `cli-telemetry`.
+            if name.isalpha() and value not in (None, "")
         }
     )
     stack = UnlinkStack(app, f"Unlink-{settings.stage}", settings=settings, code=code)

@@ -69,7 +69,11 @@ def settings_of(context: Mapping[str, str]) -> Settings:
     """The settings of the stage that the context names.
 
     Settings that are the same in every account are here; those of an account come from the context.
+    Raises `ValueError` for an unknown name too: without its effect the stage would be another one.
     """
+    unknown = sorted(set(context) - set(CONTEXT))
+    if unknown:
+        raise ValueError(f"unknown context {', '.join(unknown)}: expected {', '.join(CONTEXT)}")
     stage = context.get("stage") or "prod"
     match stage:
         case "prod":

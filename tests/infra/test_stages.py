@@ -42,6 +42,16 @@ def test_an_unknown_stage_is_refused() -> None:
         settings_of({"stage": "production"})
 
 
+def test_an_unknown_name_of_the_context_is_refused() -> None:
+    from aws_cdk import App
+
+    from app import add_stack
+
+    own = {"aws:cdk:version-reporting": False, "@aws-cdk/core:x": True, "cli-telemetry": False}
+    with pytest.raises(ValueError, match="unknown context rateLimt: expected stage, "):
+        add_stack(App(context={"stage": "dev", "rateLimt": "100", **own}))
+
+
 def test_the_local_stage_differs_from_production_in_protection_and_one_style() -> None:
     local = comparable(synthesized_template("local"), "local")
     production = comparable(synthesized_template("prod"), "prod")
