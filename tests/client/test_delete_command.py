@@ -149,6 +149,7 @@ def test_without_a_terminal_and_yes_it_refuses_at_once(service: FakeUnlink, unli
         (("create", "https://example.com", "--expires", "30d"), 2),
         (("create", "--csv", __file__, "--expires", "2030-12-31"), 2),
         (("create", "--csv", __file__, "--title", "x"), 2),
+        (("import", "csv", __file__, "--rejects", "/none/rejects.csv"), 2),
         (("create", "--csv", __file__, "-o", "json"), 2),
         (("list", "--min-clicks", "-1"), 2),
     ],

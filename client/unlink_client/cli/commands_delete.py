@@ -124,7 +124,7 @@ def _delete_ids(unlink: Unlink, targets: Sequence[str], how: How, *, dry_run: bo
         if before:
             job = before[0]
             done = sum(chunk.done for chunk in job.chunks)
-            say(f"Going on with {job.id}: {done} of {len(job.chunks)} requests are done.")
+            say(f"Continuing {job.id}: {done} of {len(job.chunks)} requests are done.")
         else:
             if how.asks:
                 preview = preview_all(unlink, parts, erase=how.erase)

@@ -54,13 +54,15 @@ def import_links(
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would happen.")] = False,
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", help="Another tag for every link.")
+        list[str] | None, typer.Option("--tag", help="Another tag for every link; may be repeated.")
     ] = None,
     new_codes: Annotated[
         bool,
-        typer.Option("--new-codes", help="Generate codes for links whose own cannot be had."),
+        typer.Option(
+            "--new-codes", help="Generate a code where the own one is taken or not allowed."
+        ),
     ] = False,
-    rejects: Annotated[Path, typer.Option(help="Where the rows go that are not imported.")] = Path(
+    rejects: Annotated[Path, typer.Option(help="File for the rows that are not imported.")] = Path(
         "rejects.csv"
     ),
     output: Annotated[ImportOutput, typer.Option("--output", "-o")] = ImportOutput.TABLE,
@@ -100,6 +102,8 @@ def run_import(
     """Import a file, or show the plan."""
     if any(not 0 < len(tag) <= _MAX_TAG for tag in extra_tags):
         raise CommandError(f"A tag has 1 to {_MAX_TAG} characters", code=USAGE)
+    if not rejects.parent.is_dir():
+        raise CommandError(f"There is no directory {rejects.parent}", code=USAGE)
     source = SOURCES[product]
     table = read_table(file, without_heading=source.without_heading, inside=source.inside)
     drafts = drafts_of(source, table.rows)
@@ -135,7 +139,7 @@ def run_import(
 
 
 def _existing(unlink: Unlink) -> Existing:
-    with progress_bar("Reading the links that are there", 1):
+    with progress_bar("Reading the existing links", 1):
         return Existing.of(list(unlink.links()))
 
 
@@ -185,7 +189,7 @@ def _write_rejects(path: Path, table: Table, entries: Sequence[Entry]) -> int:
         writer.write({"row": str(entry.row.number), "reason": _what(entry), **values})
     with writing(path):
         write_private(path, target.getvalue())
-    say(f"The rows that are left, with why: {path}")
+    say(f"The rejected rows, with reasons: {path}")
     return len(rejected)
 
 

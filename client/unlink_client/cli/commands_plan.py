@@ -113,7 +113,7 @@ def apply(
                     code=USAGE,
                     hint="Nothing was sent. Give the same options to continue, or make a new plan.",
                 )
-            say("Going on with this plan, which was sent before.")
+            say("Continuing this plan, which was sent before.")
             finish(unlink, jobs, before[0], how)
             return
         if (earlier := jobs.deletion_of(digest)) is not None:

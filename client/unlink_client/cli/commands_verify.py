@@ -30,7 +30,8 @@ def verify(
         typer.Option("--jwks", help="File with the public keys; else they are fetched."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="Service whose public keys count, if not yours.")
+        str | None,
+        typer.Option(help="Service whose public keys to use, if not the configured one."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
 ) -> None:

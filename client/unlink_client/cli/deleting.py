@@ -88,7 +88,7 @@ def _say_what_goes_on(job: Job) -> None:
     accepted = [chunk.deletion for chunk in job.chunks if chunk.deletion]
     if accepted:
         say(
-            f"Interrupted. Accepted, and finished by the service: {', '.join(accepted)} "
+            f"Interrupted. The service finishes what it has accepted: {', '.join(accepted)} "
             f"(unlinkctl deletions {accepted[-1]} --wait)"
         )
     if any(chunk.sent and not chunk.deletion for chunk in job.chunks):
@@ -192,7 +192,7 @@ class _Run:
         while deletion.is_open and (self._until_complete or _is_under_way(deletion)):
             counts = deletion.counts
             if not announced:
-                say(f"Accepted as {deletion.id}; the service finishes it, also without this.")
+                say(f"Accepted as {deletion.id}; the service finishes it without this command.")
                 announced = True
             bar.show(self._ids_done + counts.requested - counts.pending, _phase(deletion))
             time.sleep(_POLL_SECONDS)

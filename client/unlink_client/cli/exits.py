@@ -7,10 +7,10 @@
     1  an error
     2  wrong usage: options, input, or no terminal to ask on
     3  declined at the prompt, or the confirmed count was another
-    4  some ids were not deleted or restored
+    4  some ids were not deleted or restored, or rows not imported
     5  the plan is stale: other links match, or its hour is over
     6  not allowed: wrong key, or scopes that the key lacks
-   75  try again later: rate limit, or the service is away (EX_TEMPFAIL)
+   75  try again later: rate limit, or the service is unavailable
   130  interrupted by Ctrl-C
 =====  ================================================================
 """
@@ -102,7 +102,7 @@ def _code_and_hint(error: UnlinkError) -> tuple[int, str]:
         case RateLimited():
             return TRY_LATER, f"Try again in {error.retry_after or 60} s."
         case Unavailable() | ConnectionFailed() | StillRunning() | WaitTimeout():
-            return TRY_LATER, _away(error)
+            return TRY_LATER, _unavailable(error)
         case CodeTaken():
             return ERROR, _taken(error)
         case NotFound() if error.message in ("Not found", "Route not found"):
@@ -123,7 +123,7 @@ def _forbidden(error: MissingScopes) -> str:
     )
 
 
-def _away(error: UnlinkError) -> str:
+def _unavailable(error: UnlinkError) -> str:
     if isinstance(error, ConnectionFailed):
         return "Is the URL right, and is the service up? What was accepted will still be done."
     return "What was accepted will still be done; try again later."
