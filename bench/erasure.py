@@ -99,7 +99,7 @@ class Simulated:
 
     def query(self, **parameters: Any) -> dict[str, Any]:
         values = parameters["ExpressionAttributeValues"]
-        if ":tally" in values:
+        if ":prefix" in values:
             self._count("Query", read=1)
             return {"Items": list(self._tallies.values())}
         pk = values[":partition"]["S"]
