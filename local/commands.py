@@ -34,8 +34,15 @@ COMMANDS: dict[tuple[str, str], Words] = {
     ("GET", "/api/trash"): lambda _: ["trash"],
 }
 
-#: Needs a scope that the ordinary key does not have.
-_FOR_ADMINISTRATORS = frozenset({("POST", "/api/deletions/{id}/restore")})
+#: Routes that need a scope which ordinary keys do not have.
+FOR_ADMINISTRATORS = frozenset(
+    {
+        ("POST", "/api/deletions/{id}/restore"),
+        ("GET", "/api/keys"),
+        ("POST", "/api/keys"),
+        ("DELETE", "/api/keys/{id}"),
+    }
+)
 
 
 def command(workspace: Workspace, method: str, path: str, shown: Shown) -> str | None:
@@ -44,6 +51,6 @@ def command(workspace: Workspace, method: str, path: str, shown: Shown) -> str |
     if words is None:
         return None
     line = shlex.join(["unlinkctl", *words(shown)])
-    if (method, path) in _FOR_ADMINISTRATORS:
+    if (method, path) in FOR_ADMINISTRATORS:
         return f"UNLINK_API_KEY={workspace.admin_key} {line}"
     return line

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local.commands import command
+from local.commands import FOR_ADMINISTRATORS, command
 from local.demo_data import SeedError, Shown, Workspace, seed_demo, show
 from local.demo_history import seed_history
 from local.emulator import LOCAL_DIR, EmulatorError
@@ -220,16 +220,6 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/api/docs/{asset}"): lambda _: ("/api/docs/start.js", None),
 }
 
-#: Ordinary keys do not have the scope: for them a delete is final.
-_FOR_ADMINISTRATORS = frozenset(
-    {
-        ("POST", "/api/deletions/{id}/restore"),
-        ("GET", "/api/keys"),
-        ("POST", "/api/keys"),
-        ("DELETE", "/api/keys/{id}"),
-    }
-)
-
 _ORDER = ("POST", "GET", "HEAD", "PUT", "DELETE")
 
 
@@ -274,7 +264,7 @@ def curl(base_url: str, workspace: Workspace, method: str, path: str, shown: Sho
     """The command for a route; a route without an example shows its path."""
     example = EXAMPLES.get((method, path))
     target, body = example(shown) if example else (path, None)
-    for_administrators = (method, path) in _FOR_ADMINISTRATORS
+    for_administrators = (method, path) in FOR_ADMINISTRATORS
     key = workspace.admin_key if for_administrators else workspace.api_key
     words = ["curl", "-i"]
     if method == "HEAD":
