@@ -28,6 +28,7 @@ class Visitor(Sender):
             if self.over:
                 return
             self.chance.choices(actions, weights)[0]()
+            time.sleep(self.pause)
 
     def mix(self) -> list[tuple[Callable[[], Any], int]]:
         """The operations with their weights."""

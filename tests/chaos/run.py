@@ -48,6 +48,8 @@ class Plan:
     #: What each client does.
     visitor: type[Sender] = Visitor
     most: int = 5_000
+    #: Seconds that a client waits after each action.
+    pause: float = 0.0
     #: Links of the largest requests; 0 for none.
     batch: int = 0
     #: Seconds for which the faults continue after the load.
@@ -125,6 +127,7 @@ def load(stack: LocalStack, plan: Plan, faults: Faults, say: Say) -> Outcome:
         visitor.until = time.time() + plan.seconds
         visitor.latest = time.time() + 5 * plan.seconds
         visitor.least = plan.least
+        visitor.pause = plan.pause
         visitor.start()
     for visitor in visitors:
         visitor.join()

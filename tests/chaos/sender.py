@@ -51,6 +51,7 @@ class Sender(threading.Thread):
         self.client = Client(site.base_url, tenant.id, site.history)
         self.until = self.latest = float("inf")
         self.least = 0
+        self.pause = 0.0
         self.most, self.tokens = most, 0
         self.done = False
 

@@ -15,13 +15,22 @@ from tests.chaos.settle import shorten_queues
 LOAD_SECONDS = 60
 #: A slow machine gets more time for this number of requests, because faults are a share of them.
 LEAST = 500
+#: On a quick machine the clients wait, and leave its processors to the other tests.
+PAUSE = 0.1
 
 
 def test_every_promise_is_kept_under_faults(report_figure: Callable[[str], None]) -> None:
     seed = random.randrange(1_000_000)
     print(f"SEED={seed} make chaos")
     faults = Faults(seed)
-    plan = Plan(seed=seed, seconds=LOAD_SECONDS, least=LEAST, batch=1_000, linger=PURGE_SECONDS)
+    plan = Plan(
+        seed=seed,
+        seconds=LOAD_SECONDS,
+        least=LEAST,
+        pause=PAUSE,
+        batch=1_000,
+        linger=PURGE_SECONDS,
+    )
 
     # A separate stack, so that its faults affect no other test.
     with faults.stack(name="e2e-chaos", say=print) as stack:
