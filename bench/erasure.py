@@ -24,7 +24,6 @@ from functions.repositories.erasing_deletions import KINDS
 from functions.repositories.erasures import ErasuresTable
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.links import LinksTable
-from functions.repositories.qr_cache import Images
 from functions.services.expired_links import EraseStores
 from functions.services.purge import purge_dependents
 from functions.services.purge_message import LINKS_A_MESSAGE, Removed
