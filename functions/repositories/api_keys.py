@@ -17,17 +17,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from functions.aws.calls import ConditionFailed, TransactionCancelled, call
+from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import Table
 from functions.domain.api_keys import hash_api_key
 from functions.domain.clock import now_iso
-from functions.domain.idempotency import KeyTaken
 from functions.repositories.idempotency import transact_once
 
 
@@ -99,7 +98,7 @@ class ApiKeysTable(Table):
         digest = hash_api_key(secret)
         items = (
             primary_key(f"KEY#{digest}", "KEY") | to_item(record),
-            primary_key(f"KEYS#{workspace_id}", key_id) | {"hash": {"S": digest}},
+            primary_key(_list_pk(workspace_id), key_id) | {"hash": {"S": digest}},
         )
         actions = [self._create_action(item) for item in items]
         if issued is not None:
@@ -131,7 +130,7 @@ class ApiKeysTable(Table):
 
     def get(self, workspace_id: str, key_id: str) -> dict[str, Any]:
         """One key of a workspace, strongly consistent; raises :class:`UnknownKey`."""
-        listed = self._read_item(primary_key(f"KEYS#{workspace_id}", key_id))
+        listed = self._read_item(primary_key(_list_pk(workspace_id), key_id))
         item = None
         if listed is not None:
             key = primary_key(f"KEY#{listed['hash']['S']}", "KEY")
@@ -142,23 +141,25 @@ class ApiKeysTable(Table):
 
     def all(self, workspace_id: str) -> list[dict[str, Any]]:
         """Every key of a workspace, revoked and expired ones included, oldest first."""
-        return self._read(self._listed(workspace_id, None, forward=True))
+        return self._read(self._items_of(_list_pk(workspace_id)))
 
     def page(
         self, workspace_id: str, *, limit: int, before: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Keys of a workspace, newest first, and the next ``before`` (None at the end)."""
-        hashes: list[tuple[str, str]] = []
-        for key_id, digest in self._listed(workspace_id, before, forward=False):
-            if len(hashes) == limit:
-                return self._read(hashes), hashes[-1][0]
-            hashes.append((key_id, digest))
-        return self._read(hashes), None
+        pk = _list_pk(workspace_id)
+        start: dict[str, Any] = (
+            {} if before is None else {"ExclusiveStartKey": primary_key(pk, before)}
+        )
+        # One more than the page: whether another page follows.
+        newest = self._items_of(pk, ScanIndexForward=False, Limit=limit + 1, **start)
+        listed = list(islice(newest, limit + 1))
+        following = listed[limit - 1]["sk"]["S"] if len(listed) > limit else None
+        return self._read(listed[:limit]), following
 
     def end(self, record: Mapping[str, Any], *, attribute: str, at: str) -> None:
         """Set ``revokedAt`` or ``expiresAt`` of a key that :meth:`get` gave; the earlier stays."""
-        with suppress(ConditionFailed):
-            call(self._client.update_item, **self._end_action(record, attribute, at))
+        self._update_item(**_ended(record, attribute, at))
 
     def revoke(
         self,
@@ -172,7 +173,7 @@ class ApiKeysTable(Table):
 
         Raises :class:`WitnessLost`, having changed nothing, and ``KeyTaken`` for ``claim``.
         """
-        actions = [{"Update": self._end_action(record, "revokedAt", at)}]
+        actions = [self._update_action(**_ended(record, "revokedAt", at))]
         if witness is not None:
             # Of two admin credentials that revoke each other at once only one can succeed.
             actions.append({"ConditionCheck": self._still_admin(witness.record)})
@@ -185,21 +186,7 @@ class ApiKeysTable(Table):
                 raise
             if claim is not None:
                 # Revoked before; the request still stands under its Idempotency-Key.
-                try:
-                    call(self._client.put_item, **claim["Put"])
-                except ConditionFailed:
-                    raise KeyTaken from None
-
-    def _end_action(self, record: Mapping[str, Any], attribute: str, at: str) -> dict[str, Any]:
-        not_ended_before = "attribute_exists(pk) AND (attribute_not_exists(#end) OR #end>:at)"
-        return {
-            "TableName": self.name,
-            "Key": primary_key(record["pk"], record["sk"]),
-            "UpdateExpression": "SET #end=:at",
-            "ConditionExpression": not_ended_before,
-            "ExpressionAttributeNames": {"#end": attribute},
-            "ExpressionAttributeValues": {":at": {"S": at}},
-        }
+                transact_once(self._client, [], claim)
 
     def _still_admin(self, record: Mapping[str, Any]) -> dict[str, Any]:
         check: dict[str, Any] = {
@@ -222,23 +209,9 @@ class ApiKeysTable(Table):
             "ExpressionAttributeValues": {":now": {"S": now_iso()}},
         }
 
-    def _listed(
-        self, workspace_id: str, before: str | None, *, forward: bool
-    ) -> Iterator[tuple[str, str]]:
-        condition, values = "pk=:pk", {":pk": f"KEYS#{workspace_id}"}
-        if before is not None:
-            condition, values = "pk=:pk AND sk<:before", values | {":before": before}
-        items = self._query(
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=to_item(values),
-            ScanIndexForward=forward,
-            ConsistentRead=True,
-        )
-        return ((item["sk"]["S"], item["hash"]["S"]) for item in items)
-
-    def _read(self, listed: Iterable[tuple[str, str]]) -> list[Any]:
-        """The records of these keys, in the same order."""
-        digests = dict(listed)
+    def _read(self, listed: Iterable[dict[str, Any]]) -> list[Any]:
+        """The records of these keys of a list, in the same order."""
+        digests = {item["sk"]["S"]: item["hash"]["S"] for item in listed}
         found = self._read_items(
             digests.values(),
             keys=lambda batch: [primary_key(f"KEY#{digest}", "KEY") for digest in batch],
@@ -246,6 +219,21 @@ class ApiKeysTable(Table):
         )
         records = {record["keyId"]: record for record in found}
         return [records[key_id] for key_id in digests if key_id in records]
+
+
+def _ended(record: Mapping[str, Any], attribute: str, at: str) -> dict[str, Any]:
+    """The update that ends a key, unless it ended before."""
+    not_ended_before = f"(attribute_not_exists(#{attribute}) OR #{attribute}>:at)"
+    return {
+        "key": primary_key(record["pk"], record["sk"]),
+        "expression": f"SET #{attribute}=:at",
+        "condition": f"attribute_exists(pk) AND {not_ended_before}",
+        "values": {":at": {"S": at}},
+    }
+
+
+def _list_pk(workspace_id: str) -> str:
+    return f"KEYS#{workspace_id}"
 
 
 def _issued_key(workspace_id: str) -> dict[str, Any]:
