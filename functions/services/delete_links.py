@@ -35,7 +35,7 @@ from functions.services.deletion_slots import (
     export_slots,
     waiting_filters,
 )
-from functions.services.erase_links import MAX_REFUSALS, erase_actions, is_refused
+from functions.services.erase_links import MAX_REFUSALS, erase_actions
 from functions.services.leases import lease_seconds
 from functions.services.read_budget import ReadBudget
 from functions.services.requeue_deletion import requeue
@@ -176,7 +176,7 @@ def erase_one(
             error.deletion_id = deletion.id
             raise
         except TransactionCancelled as cancelled:
-            key_refused = deletion_request.key is not None and is_refused(cancelled.reasons[-1])
+            key_refused = deletion_request.key is not None and cancelled.refused[-1]
             if key_refused:
                 return _answered_by_another(deletion_request, stores.deletions)
             # The link changed since it was read (deleted, or its external id changed): read again.

@@ -133,7 +133,7 @@ def _erase_group(
         except Unavailable:
             return refused
         except TransactionCancelled as cancelled:
-            if is_refused(cancelled.reasons[-1]):
+            if cancelled.refused[-1]:
                 # Another worker, or an earlier call whose response was lost, has erased this group.
                 stores.deletions.read_done(deletion)
                 return refused
@@ -143,9 +143,9 @@ def _erase_group(
             )
             kept, offset = [], 0
             for position, state in group:
-                reasons = cancelled.reasons[offset : offset + _actions_of(state)]
+                of_link = cancelled.refused[offset : offset + _actions_of(state)]
                 offset += _actions_of(state)
-                if any(is_refused(reason) for reason in reasons):
+                if any(of_link):
                     refused.append(position)
                 else:
                     kept.append((position, state))
@@ -158,7 +158,3 @@ def _erase_group(
         metrics.count("LinksErased", len(positions))
         return refused
     return refused
-
-
-def is_refused(reason: dict[str, object]) -> bool:
-    return reason.get("Code") == "ConditionalCheckFailed"
