@@ -15,6 +15,7 @@ from collections import Counter
 from typing import Any
 
 from functions.aws.events import EventBus
+from functions.aws.s3 import Bucket
 from functions.aws.sqs import Queue
 from functions.domain.clock import now_iso
 from functions.domain.ids import SHARDS, new_time_ordered_id
@@ -161,7 +162,7 @@ def erase(simulated: Simulated, link_ids: list[str]) -> float:
         clicks=ClicksTable(simulated, "clicks"),
         deletions=DeletionsTable(simulated, "deletions"),
         erasures=ErasuresTable(simulated, "deletions"),
-        images=Images(simulated, "images"),
+        images=Bucket(simulated, "images"),
         exports=ExportsBucket(simulated, "exports"),
         events=EventBus(simulated, "bus"),
         erase_queue=Queue(simulated, "erase"),

@@ -16,6 +16,7 @@ from functions.config import optional_setting, setting
 
 if TYPE_CHECKING:
     from functions.aws.events import EventBus
+    from functions.aws.s3 import Bucket
     from functions.aws.sqs import Queue
     from functions.domain.idempotency import IdempotencyKey
     from functions.repositories.access import AccessTable
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from functions.repositories.link_counts import LinkCounts
     from functions.repositories.links import LinksTable
     from functions.repositories.open_exports import OpenExports
-    from functions.repositories.qr_cache import Images
     from functions.repositories.receipts import ReceiptsTable
     from functions.repositories.restores import RestoresTable
     from functions.repositories.rollups import RollupsTable
@@ -251,10 +251,10 @@ def exports_bucket() -> ExportsBucket:
 
 
 @cache
-def qr_images() -> Images:
-    from functions.repositories.qr_cache import Images
+def qr_images() -> Bucket:
+    from functions.aws.s3 import Bucket
 
-    return Images(_client("s3"), setting("QR_BUCKET"))
+    return Bucket(_client("s3"), setting("QR_BUCKET"))
 
 
 def resume_queue() -> Queue:

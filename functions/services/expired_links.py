@@ -10,6 +10,7 @@ from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
 from functions.aws.dynamodb import TRANSACTION_ACTIONS
 from functions.aws.events import EventBus
+from functions.aws.s3 import Bucket
 from functions.aws.sqs import Queue
 from functions.domain.clock import iso
 from functions.domain.deletion import Deletion, release_of_codes
@@ -22,7 +23,6 @@ from functions.repositories.deletions import DeletionsTable
 from functions.repositories.erasures import Erasure, ErasuresTable
 from functions.repositories.exports import ExportsBucket
 from functions.repositories.links import LinksTable
-from functions.repositories.qr_cache import Images
 from functions.services.purge_message import Removed
 
 #: Transaction actions of a link removed by its TTL: its erasure, its code and its external id.
@@ -42,7 +42,7 @@ class EraseStores:
     clicks: ClicksTable
     deletions: DeletionsTable
     erasures: ErasuresTable
-    images: Images
+    images: Bucket
     exports: ExportsBucket
     events: EventBus
     erase_queue: Queue

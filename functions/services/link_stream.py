@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from functions.aws.codec import from_item, runs
 from functions.aws.events import Event, EventBus
 from functions.aws.parallel import in_parallel
+from functions.aws.s3 import Bucket
 from functions.aws.sqs import Queue
 from functions.domain.clock import current_deadline
 from functions.domain.errors import UnlinkError
@@ -24,7 +25,6 @@ from functions.repositories.erasures import ErasuresTable
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
 from functions.repositories.link_items import is_live, link_of_key
-from functions.repositories.qr_cache import Images
 from functions.services.purge_message import LINKS_A_MESSAGE, Removed, message_of
 from functions.services.stream_records import parse_records, sequence_number
 
@@ -44,7 +44,7 @@ class CleanupStores:
 
     counts: LinkCounts
     erasures: ErasuresTable
-    images: Images
+    images: Bucket
     events: EventBus
     #: None during a replay from this bucket: records that fail again stay where they are.
     failures: FailuresBucket | None

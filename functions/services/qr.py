@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functions.aws.s3 import Bucket
 from functions.domain.clock import deadline
 from functions.domain.errors import LinkNotFound, Unavailable, UnlinkError
 from functions.domain.qr_image import Style, render
 from functions.powertools import Logger
 from functions.repositories.links import LinksTable, Registered
-from functions.repositories.qr_cache import Images
 from functions.services.link_lookup import find_link
 
 #: Maximum cached images per link; others are rendered at each request. The keys make the link's
@@ -27,7 +27,7 @@ def qr_image(
     workspace_id: str,
     base_url: str,
     links: LinksTable,
-    images: Images,
+    images: Bucket,
 ) -> bytes:
     """The image of the link's short URL; raises ``LinkNotFound`` unless the link is live.
 
@@ -63,8 +63,10 @@ def qr_image(
     return image
 
 
-def _cached(images: Images, key: str) -> bytes | None:
-    """The cached image, or None. A failing cache does not fail the request: the image is rendered.
+def _cached(images: Bucket, key: str) -> bytes | None:
+    """The cached image, or None: the bucket's lifecycle rule removes old ones.
+
+    A failing cache does not fail the request: the image is rendered.
 
     ``Unavailable`` is a warning. Any other error (such as ``AccessDenied``) needs an operator.
     """
@@ -78,7 +80,7 @@ def _cached(images: Images, key: str) -> bytes | None:
     return None
 
 
-def _store(images: Images, key: str, image: bytes, style: Style) -> None:
+def _store(images: Bucket, key: str, image: bytes, style: Style) -> None:
     try:
         with deadline(CACHE_TIMEOUT):
             images.put(key, image, content_type=style.media_type)

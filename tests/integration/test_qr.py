@@ -15,11 +15,11 @@ from PIL import Image
 
 from functions import container
 from functions.aws.client import client
+from functions.aws.s3 import Bucket
 from functions.domain.clock import deadline
 from functions.domain.errors import InternalError, InvalidRequest, LinkNotFound, Unavailable
 from functions.domain.qr_image import Style, parse_style, render
 from functions.handlers import qr
-from functions.repositories.qr_cache import Images
 from functions.services.qr import MAX_VARIANTS, qr_image
 from tests.conftest import World
 from tests.support.api_gateway import Reply
@@ -274,7 +274,7 @@ def test_the_image_is_returned_when_the_bucket_is_down(world: World, images: Mem
 def test_the_bucket_returns_stored_images_until_they_are_removed(services_url: str) -> None:
     s3 = boto3.client("s3", endpoint_url=services_url)
     s3.create_bucket(Bucket="qr-images")
-    bucket = Images(s3, "qr-images")
+    bucket = Bucket(s3, "qr-images")
     assert bucket.get("qr/a") is None
     bucket.put("qr/a", b"\x89PNG", content_type="image/png")
     assert bucket.get("qr/a") == b"\x89PNG"
@@ -300,9 +300,9 @@ class CutOff:
 
 
 def test_a_truncated_image_is_read_again_or_missing() -> None:
-    assert Images(CutOff(1), "b").get("qr/a") == b"image"
+    assert Bucket(CutOff(1), "b").get("qr/a") == b"image"
     with deadline(0.01), pytest.raises(Unavailable):
-        Images(CutOff(100), "b").get("qr/a")
+        Bucket(CutOff(100), "b").get("qr/a")
 
 
 class Refusing:
@@ -316,7 +316,7 @@ class Refusing:
 
 
 def test_access_denied_is_an_error_and_not_a_missing_image() -> None:
-    images = Images(Refusing(), "b")
+    images = Bucket(Refusing(), "b")
     with pytest.raises(InternalError) as refused:
         images.get("qr/a")
     assert isinstance(refused.value.__cause__, ClientError)
@@ -328,7 +328,7 @@ def test_a_refused_cache_write_is_logged_and_the_image_returned(
     [link] = world.create_items()
     # The first request writes the cache, the second reads it.
     for operation in ("write", "read"):
-        image = draw(world, Images(Refusing(), "b"), link.id)  # type: ignore[arg-type]
+        image = draw(world, Bucket(Refusing(), "b"), link.id)  # type: ignore[arg-type]
 
         assert scan(picture(image, Style())) == [f"https://links.example/{link.short_code}"]
         errors = [record for record in caplog.records if record.levelname == "ERROR"]

@@ -12,6 +12,7 @@ import pytest
 
 from functions.aws.codec import from_item, to_item
 from functions.aws.events import EventBus
+from functions.aws.s3 import Bucket
 from functions.aws.sqs import Queue
 from functions.domain.clock import deadline, now_iso
 from functions.domain.deletion import Deletion
@@ -20,7 +21,6 @@ from functions.repositories.clicks import partitions_of
 from functions.repositories.exports import ExportsBucket, object_key
 from functions.repositories.failed_records import FailuresBucket
 from functions.repositories.link_counts import LinkCounts
-from functions.repositories.qr_cache import Images
 from functions.services.expired_links import EraseStores
 from functions.services.link_stream import CleanupStores, clean_up
 from functions.services.purge import purge_dependents, requeue
@@ -113,7 +113,7 @@ class Erasing:
         return CleanupStores(
             counts=LinkCounts(self.world.dynamodb, self.world.stores.links.name),
             erasures=self.world.stores.erasures,
-            images=Images(self.s3, "images"),
+            images=Bucket(self.s3, "images"),
             events=EventBus(self.bus, "bus"),
             failures=FailuresBucket(self.s3, "failures", function="arn:cleanup:live"),
             erase_queue=self.queue,
@@ -126,7 +126,7 @@ class Erasing:
             clicks=self.world.clicks,
             deletions=stores.deletions,
             erasures=stores.erasures,
-            images=Images(self.s3, "images"),
+            images=Bucket(self.s3, "images"),
             exports=ExportsBucket(self.s3, "exports"),
             events=EventBus(self.bus, "bus"),
             erase_queue=self.queue,
