@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.aws.calls import TransactionCancelled
+from functions.aws.calls import TransactionCancelled, call
 from functions.aws.codec import from_item, primary_key, to_item
 from functions.aws.dynamodb import Table
 from functions.aws.parallel import in_parallel
@@ -19,8 +19,8 @@ from functions.repositories.clicks import ClicksTable, partition_key, partitions
 from functions.repositories.idempotency import transact_once
 from functions.repositories.link_items import IS_LIVE, link_key
 
-#: Clicks of a partition per call, when searching for the last one that is not a bot's.
-CLICKS_A_CALL = 50
+#: Clicks of a partition that are read first, when searching for the last one that is not a bot's.
+NEWEST_CLICKS = 50
 
 
 class InstallsTable(Table):
@@ -41,21 +41,25 @@ class InstallsTable(Table):
         """The id of the last click of a person between two moments, strongly consistent."""
 
         def of_partition(partition: int) -> tuple[str, str] | None:
-            newest = self._query(
-                KeyConditionExpression="pk=:pk AND sk BETWEEN :since AND :until",
-                FilterExpression="isBot=:false",
-                ProjectionExpression="clickedAt, id",
-                ExpressionAttributeValues={
+            parameters: dict[str, Any] = {
+                "KeyConditionExpression": "pk=:pk AND sk BETWEEN :since AND :until",
+                "FilterExpression": "isBot=:false",
+                "ProjectionExpression": "clickedAt, id",
+                "ExpressionAttributeValues": {
                     ":pk": {"S": partition_key(link.id, partition)},
                     ":since": {"S": f"CLICK#{since}"},
                     # "$" sorts after "#", so all clicks of that millisecond are included.
                     ":until": {"S": f"CLICK#{until}$"},
                     ":false": {"BOOL": False},
                 },
-                ScanIndexForward=False,
-                ConsistentRead=True,
-                Limit=CLICKS_A_CALL,
-            )
+                "ScanIndexForward": False,
+                "ConsistentRead": True,
+            }
+            first = call(self._client.query, TableName=self.name, Limit=NEWEST_CLICKS, **parameters)
+            newest = first["Items"]
+            if not newest and (last := first.get("LastEvaluatedKey")):
+                # All were bots': read whole pages, because there may be very many.
+                newest = self._query(ExclusiveStartKey=last, **parameters)
             return next(((item["clickedAt"]["S"], item["id"]["S"]) for item in newest), None)
 
         partitions = partitions_of(one_partition=link.one_partition)

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from functions.aws.codec import to_item
 from functions.domain.clock import iso
 from functions.domain.ids import new_click_id
 from functions.handlers import analytics
 from functions.repositories.idempotency import IdempotencyTable
+from functions.repositories.installs import InstallsTable
 from tests.conftest import World
 from tests.support.clicks import click, count
+from tests.support.faults import faulty_world
 from tests.support.virtual_time import RunningClock
 
 #: Noon of today, because some tests compare days.
@@ -124,6 +127,24 @@ def test_an_install_by_link_belongs_to_its_last_click_of_a_person(world: World) 
     _, shown = get(world, link.id, query={"days": "1"})
     assert shown["totalInstalls"] == 1
     assert shown["installsByPlatform"] == [{"platform": "iOS", "installs": 1}]
+
+
+def test_a_click_behind_many_of_bots_is_found_in_few_reads(deployed: dict[str, str]) -> None:
+    world, faulty = faulty_world(deployed)
+    [link] = world.create_items()
+    last = click(world, link.id, at=NOW - 10_000)
+    bots = [
+        click(world, link.id, at=NOW - 9_000 + number, isBot=True, store=False)
+        for number in range(1_000)
+    ]
+    world.clicks.write(put=[to_item(bot) for bot in bots])
+    installs = InstallsTable(faulty, clicks=world.clicks.name, links=world.stores.links.name)
+    faulty.calls.clear()
+
+    found = installs.last_click(world.link(link.id), iso(NOW - 20_000), iso(NOW))
+
+    assert found == last["id"]
+    assert len(faulty.calls) < 6
 
 
 def test_an_install_by_click_finds_its_link(world: World) -> None:
