@@ -176,6 +176,8 @@ def _delete_by_filter(
         budget=budget,
         max_reads=plan.filter_reads_per_request,
     )
+    if digest not in (None, found.selection.digest):
+        raise SelectionChanged
     # Bound to this exact set: the delete is refused if other links match by then.
     confirms = {
         "digest": found.selection.digest,
