@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,8 @@ class Issuer:
     key_id: str
     user_id: str
     scopes: frozenset[str]
+    #: When the issuer's own key expires; None for never, and for a member.
+    expires_at: str | None = None
 
     @property
     def is_session(self) -> bool:
@@ -103,16 +105,20 @@ def issue(
     expires_at: str | None,
     claim: Claim,
 ) -> tuple[str, dict[str, Any]]:
-    """A new key for the issuer's user, with no scope that the issuer lacks.
+    """A new key for the issuer's user, with no scope that the issuer lacks, and no longer life.
 
-    Raises ``MissingScopes``, ``InvalidRequest`` for a time that has passed, ``Conflict`` at the
-    limit of active keys, which parallel requests do not exceed.
+    Raises ``MissingScopes``, ``InvalidRequest`` for a time that has passed or is later than the
+    issuer's, ``Conflict`` at the limit of active keys, which parallel requests do not exceed.
     """
     missing: list[str] = [each for each in SCOPES if each in scopes and each not in issuer.scopes]
     if missing:
         raise MissingScopes(missing)
     if expires_at is not None and expires_at <= now_iso():
         raise InvalidRequest(details=["expiresAt: must be in the future"])
+    if issuer.expires_at is not None and (expires_at is None or expires_at > issuer.expires_at):
+        # Else a key in the grace period of its rotation could outlive it.
+        latest = f"{issuer.expires_at} or earlier, because the issuing key expires then"
+        raise InvalidRequest(details=[f"expiresAt: must be {latest}"])
     # A lost attempt means that another request issued a key, so the limit ends the loop, unless
     # keys are revoked as fast as they are issued.
     for _ in range(MAX_ACTIVE_KEYS):
@@ -181,14 +187,16 @@ def find_key(workspace_id: str, key_id: str, keys: ApiKeysTable) -> dict[str, An
         raise ApiKeyNotFound from None
 
 
-def check_issuer(issuer: Issuer, keys: ApiKeysTable, access: AccessTable) -> None:
-    """Raises ``Unauthenticated`` unless the issuer is still an admin credential.
+def check_issuer(issuer: Issuer, keys: ApiKeysTable, access: AccessTable) -> Issuer:
+    """The issuer, if it still is an admin credential, as it is stored; else ``Unauthenticated``.
 
     The gateway accepts a revoked key for up to 60 more seconds. In that time it must not manage
     keys.
     """
-    if _own(issuer, keys, access) is None:
+    own = _own(issuer, keys, access)
+    if own is None:
         raise Unauthenticated
+    return replace(issuer, expires_at=own.get("expiresAt"))
 
 
 def effective_by(record: Mapping[str, Any]) -> str:

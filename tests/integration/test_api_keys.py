@@ -186,6 +186,28 @@ def test_an_expiry_is_kept(world: World, admin: str) -> None:
     assert issue(world, admin, body={"expiresAt": end})[1]["expiresAt"] == end
 
 
+def test_a_key_does_not_outlive_its_issuer(world: World) -> None:
+    end = iso(time.time() + 3600)
+    issuer = add(world, expires_at=end)
+    for later in (None, "2099-01-01T00:00:00Z"):
+        status, body = issue(world, issuer, body={"expiresAt": later})
+        reason = f"expiresAt: must be {end} or earlier, because the issuing key expires then"
+        assert (status, body["details"]) == (400, [reason])
+    status, body = issue(world, issuer, body={"expiresAt": end})
+    assert (status, body["expiresAt"]) == (201, end)
+
+
+def test_a_key_in_the_grace_period_of_its_rotation_issues_none_that_outlives_it(
+    world: World, admin: str
+) -> None:
+    """It may be in the wrong hands. The authorizer's cached response has no expiry yet."""
+    keys_table = table(world)
+    old = keys_table.get(world.workspace_id, admin)
+    keys_table.end(old, attribute="expiresAt", at=iso(time.time() + 3600))
+    assert issue(world, admin)[0] == 400
+    assert list(states(world, admin)) == [admin]
+
+
 def test_a_workspace_has_a_limit_of_active_keys(
     world: World, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,8 +25,7 @@ routes = Routes("Account")
 def _issuer(caller: Caller) -> Issuer:
     """The caller, if it is an admin credential at this very moment."""
     issuer = Issuer(caller.workspace_id, caller.key_id, caller.user_id, caller.scopes)
-    check_issuer(issuer, container.api_keys(), container.access())
-    return issuer
+    return check_issuer(issuer, container.api_keys(), container.access())
 
 
 def _key_of(request: Request, record: IdempotencyRecord) -> dict[str, object]:
@@ -63,9 +62,10 @@ def _issue_again(request: Request, record: IdempotencyRecord) -> Response[Issued
 def issue_key(request: Request) -> Response[IssuedApiKey]:
     """Issue an API key with scopes that the caller has.
 
-    A key acts for the user who issued it. It cannot have scopes that the issuer lacks (403). A
-    workspace can have 100 active keys (409 with ``limit``). The secret is shown once: a repeated
-    request returns the same key with ``secret`` null.
+    A key acts for the user who issued it. It cannot have scopes that the issuer lacks (403),
+    nor expire later than the key that issues it (400). A workspace can have 100 active keys (409
+    with ``limit``). The secret is shown once: a repeated request returns the same key with
+    ``secret`` null.
     """
     # Imported here: the parser loads pydantic, which the function's other routes do not need.
     from functions.schemas.api_keys import parse_new_api_key
