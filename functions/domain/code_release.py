@@ -18,7 +18,7 @@ from functions.domain.policies import Policies
 
 _DAY = 86_400
 
-#: The attributes that a released code's item may have.
+#: The attributes that say whether a code is free.
 ATTRIBUTES = ("pk", "ttl", "reservedFor", "quarantinedUntil")
 
 
@@ -46,6 +46,11 @@ class CodeRelease(NamedTuple):
             int(at) + quarantined * _DAY if quarantined else None,
             deletion_id,
         )
+
+    @classmethod
+    def of_free(cls, item: Mapping[str, Any]) -> Self:
+        """The release of a free code's item (in DynamoDB's JSON)."""
+        return cls(item["reservedFor"]["S"], reserved_until=int(item["ttl"]["N"]))
 
     def left(self) -> dict[str, str | int]:
         """The attributes of the item that keeps the code."""

@@ -9,6 +9,7 @@ from typing import Any
 from functions.aws.codec import from_item
 from functions.aws.dynamodb import Table
 from functions.domain import code_release
+from functions.domain.code_release import CodeRelease
 from functions.repositories.link_items import (
     code_key,
     code_of,
@@ -25,22 +26,25 @@ class LinkNames(Table):
         item = self._read_item(external_id_key(workspace_id, external_id))
         return item["linkId"]["S"] if item else None
 
-    def taken_codes(self, workspace_id: str, codes: Sequence[str]) -> set[str]:
-        """Which of these short codes the workspace may not use: used by a link, in quarantine, or
-        reserved for another workspace.
+    def code_claims(self, workspace_id: str, codes: Sequence[str]) -> dict[str, CodeRelease | None]:
+        """What these short codes have, without those that have nothing.
+
+        None if the workspace may not use the code: a link uses it, or it is in quarantine, or
+        reserved for another workspace. Else the reservation that a new link would replace.
         """
         now = time.time()
 
-        def taken(item: dict[str, Any]) -> str | None:
-            return None if code_release.is_free(item, workspace_id, now) else code_of(item)
+        def claim(item: dict[str, Any]) -> tuple[str, CodeRelease | None]:
+            free = code_release.is_free(item, workspace_id, now)
+            return code_of(item), CodeRelease.of_free(item) if free else None
 
         found = self._read_items(
             codes,
             keys=_code_keys,
-            decode=taken,
+            decode=claim,
             attributes=code_release.ATTRIBUTES,
         )
-        return set(found)
+        return dict(found)
 
     def code_items(self, codes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What holds each of these short codes; nothing for a free one.

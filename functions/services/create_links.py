@@ -71,8 +71,9 @@ def create_links(
     if check is not None:
         check(planned)
     # Almost every conflict is found here, before anything is written.
-    if taken := links.names.taken_codes(workspace_id, custom):
-        raise ShortCodeTaken([code for code in custom if code in taken])
+    claims = links.names.code_claims(workspace_id, custom)
+    if taken := [code for code in custom if code in claims and claims[code] is None]:
+        raise ShortCodeTaken(taken)
     if used := links.names.external_id_owners(workspace_id, externals):
         raise external_id_taken([value for value in externals if value in used])
     if quota is not None:
@@ -84,7 +85,7 @@ def create_links(
     failure = next((result for result in results if result is not None), None)
     if failure is not None:
         with shutdown_deadline(max(current_deadline().remaining(), SHUTDOWN_SECONDS)):
-            existed = run.undo(workspace_id, [link.id for link in planned], links)
+            existed = run.undo(workspace_id, [link.id for link in planned], links, claims)
             if existed is None:
                 return planned
             if quota is not None and existed < len(planned):

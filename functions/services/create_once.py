@@ -39,7 +39,8 @@ def create_once(
         return plan(keyed(run))
     try:
         for earlier in map(keyed, run.earlier):
-            if earlier.undo(runs.workspace_id, earlier.link_ids(count), links) is None:
+            # What a killed run knew of its codes' reservations is lost.
+            if earlier.undo(runs.workspace_id, earlier.link_ids(count), links, {}) is None:
                 # A killed run created all of them.
                 with shutdown_deadline(SHUTDOWN_SECONDS):
                     runs.end(run, made_by=earlier.record)

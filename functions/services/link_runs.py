@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from functions.aws.calls import TransactionCancelled
 from functions.aws.codec import runs
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import now_iso
+from functions.domain.code_release import CodeRelease
 from functions.domain.ids import code_from, new_link_ids, new_short_code
 from functions.domain.short_codes import is_reserved
 from functions.repositories.create_runs import CreateRun, CreateRuns
@@ -20,6 +21,10 @@ from functions.repositories.links import LinksTable
 #: Links per transaction: code, external id and link are 3 of its 100 actions, and one is for the
 #: record of a run with an Idempotency-Key.
 LINKS_A_TRANSACTION = 33
+
+
+#: The reservations that short codes had before a create (:meth:`LinkNames.code_claims`).
+Claims = Mapping[str, CodeRelease | None]
 
 
 class UnkeyedRun:
@@ -49,10 +54,12 @@ class UnkeyedRun:
         del group
         return None
 
-    def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
-        """Roll back these links, and return how many existed."""
+    def undo(
+        self, workspace_id: str, link_ids: Sequence[str], links: LinksTable, claims: Claims
+    ) -> int | None:
+        """Roll back these links, and return how many existed. Their codes get ``claims`` back."""
         found = links.batches.states(workspace_id, link_ids)
-        roll_back(workspace_id, found.values(), links)
+        roll_back(workspace_id, found.values(), links, claims)
         return len(found)
 
 
@@ -101,7 +108,9 @@ class KeyedRun:
         self.clean = False
         return self._runs.made_action(self._run, group)
 
-    def undo(self, workspace_id: str, link_ids: Sequence[str], links: LinksTable) -> int | None:
+    def undo(
+        self, workspace_id: str, link_ids: Sequence[str], links: LinksTable, claims: Claims
+    ) -> int | None:
         """As :meth:`UnkeyedRun.undo`, but None if every transaction was applied: then nothing is
         rolled back.
         """
@@ -113,7 +122,7 @@ class KeyedRun:
         if any(applied):
             found = links.batches.states(workspace_id, link_ids)
             existed = len(found)
-            roll_back(workspace_id, found.values(), links)
+            roll_back(workspace_id, found.values(), links, claims)
         self.clean = True
         return existed
 
@@ -126,7 +135,9 @@ class KeyedRun:
 _ATTEMPTS = 3
 
 
-def roll_back(workspace_id: str, created: Iterable[LinkState], links: LinksTable) -> None:
+def roll_back(
+    workspace_id: str, created: Iterable[LinkState], links: LinksTable, claims: Claims
+) -> None:
     """Roll back the transactions of a request that was refused after some of them: all or none.
 
     Also those whose responses were lost, so that it is unknown whether they were applied. A link
@@ -138,7 +149,11 @@ def roll_back(workspace_id: str, created: Iterable[LinkState], links: LinksTable
         erasures = links.erasures
         # The partitions of the clicks do not matter here: the stream passes them to the purge.
         states = [state._replace(one_partition=False) for state in group]
-        actions = [each for state in states for each in erasures.actions(workspace_id, state)]
+        actions = [
+            each
+            for state in states
+            for each in erasures.actions(workspace_id, state, release=claims.get(state.short_code))
+        ]
         try:
             erasures.apply(actions)
         except TransactionCancelled:

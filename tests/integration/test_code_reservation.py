@@ -47,8 +47,8 @@ def left_of(world: World, code: str) -> dict[str, Any] | None:
 
 def may_use(world: World, code: str, workspace_id: str) -> bool:
     """Whether a create finds the code free, and the transaction alone does too."""
-    taken = world.stores.links.names.taken_codes(workspace_id, [code])
-    return not taken
+    claims = world.stores.links.names.code_claims(workspace_id, [code])
+    return None not in claims.values()
 
 
 @pytest.mark.parametrize("how", ["erase", "purge"])
@@ -74,7 +74,7 @@ def test_the_code_is_free_for_its_own_workspace_and_refused_to_others(
     world = erasing.world
     with monkeypatch.context() as patch:
         if not looks:
-            patch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
+            patch.setattr(LinkNames, "code_claims", lambda *_, **__: {})
         with pytest.raises(ShortCodeTaken) as refused:
             world.create_items(1, OTHER, shortCode=code)
         assert refused.value.members == {"takenCodes": [code]}
@@ -148,7 +148,7 @@ def test_a_rolled_back_create_reserves_no_code(
 ) -> None:
     taken, free = new_short_code(), new_short_code()
     world.create_items(1, shortCode=taken)
-    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "code_claims", lambda *_, **__: {})
     new = [
         NewLink(originalUrl="https://example.com/", shortCode=code)
         for code in (free, *(new_short_code() for _ in range(40)), taken)
@@ -161,11 +161,36 @@ def test_a_rolled_back_create_reserves_no_code(
     world.create_items(1, OTHER, shortCode=free)
 
 
+def test_a_rolled_back_create_leaves_the_reservation_of_a_code(
+    erasing: Erasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _ = erased(erasing)
+    world = erasing.world
+    before = left_of(world, code)
+    taken = new_short_code()
+    world.create_items(1, shortCode=taken)
+    look = LinkNames.code_claims
+
+    def look_before_it_is_taken(names: LinkNames, workspace_id: str, codes: list[str]) -> Any:
+        return look(names, workspace_id, [each for each in codes if each != taken])
+
+    monkeypatch.setattr(LinkNames, "code_claims", look_before_it_is_taken)
+    new = [
+        NewLink(originalUrl="https://example.com/", shortCode=each)
+        for each in (code, *(new_short_code() for _ in range(40)), taken)
+    ]
+
+    with pytest.raises(ShortCodeTaken):
+        world.create_new(new)
+
+    assert left_of(world, code) == before
+
+
 def test_of_racing_creates_only_the_own_workspace_gets_the_code(
     erasing: Erasing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, _ = erased(erasing)
-    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "code_claims", lambda *_, **__: {})
     world = erasing.world
     workspaces = [f"ws-{number}" for number in range(4)] + [world.workspace_id] * 2
 

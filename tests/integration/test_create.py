@@ -70,7 +70,7 @@ def a_taken_code(world: World, monkeypatch: pytest.MonkeyPatch) -> NewLink:
     """A link whose code was free when it was looked at, and is not when it is created."""
     code = f"t-{uuid.uuid4().hex[:10]}"
     world.create_items(1, "ws-somebody-else", shortCode=code)
-    monkeypatch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
+    monkeypatch.setattr(LinkNames, "code_claims", lambda *_, **__: {})
     return NewLink(originalUrl=NEW.originalUrl, shortCode=code)
 
 

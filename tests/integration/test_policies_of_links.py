@@ -116,9 +116,9 @@ def _assert_ended(erasing: Erasing, link: Link, policies: Policies) -> None:
     assert own.actor == {"service": "retention"}
     assert erasing.receipt(own.id)["installs"] == int(policies.cascade_installs)
     code, links = link.short_code, erasing.world.stores.links
-    taken = links.names.taken_codes(erasing.world.workspace_id, [code])
-    assert taken == ({code} if policies.quarantine_days else set())
-    assert links.names.taken_codes("ws-other", [code]) == {code}
+    claims = links.names.code_claims(erasing.world.workspace_id, [code])
+    assert (claims[code] is None) == bool(policies.quarantine_days)
+    assert links.names.code_claims("ws-other", [code]) == {code: None}
 
 
 def _item(erasing: Erasing, link: Link) -> Link:

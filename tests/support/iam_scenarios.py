@@ -284,7 +284,7 @@ def drive_links(scene: Scene) -> None:
     taken = f"taken-{uuid.uuid4().hex[:8]}"
     scene.asked(links, "POST /api/links", body=new | {"shortCode": taken})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LinkNames, "taken_codes", lambda *_, **__: set())
+        patch.setattr(LinkNames, "code_claims", lambda *_, **__: {})
         many = [new] * 40 + [new | {"shortCode": taken}]
         assert scene.ask(links, "POST /api/links", body=many).status == 409
         key = uuid.uuid4().hex
