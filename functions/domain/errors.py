@@ -21,7 +21,7 @@ The tree::
     │   └── StillRunning       409  the request of this Idempotency-Key has no response yet
     ├── MethodNotAllowed       405  names the methods that the route has in Allow
     ├── BodyTooLarge           413
-    ├── KeyReused              422  same Idempotency-Key, other body
+    ├── KeyReused              422  same Idempotency-Key, another request
     ├── RateLimited            429  retryAfter
     ├── LimitReached           429  a limit of the workspace's plan; limit, retryAfter
     ├── InternalError          500
