@@ -96,8 +96,7 @@ class TransactionCancelled(Exception):
 def is_retryable(error: Exception) -> bool:
     """Whether the same call may succeed later; true for connection errors."""
     if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response["Error"].get("Code", "") in RETRYABLE or status >= 500
+        return error.response["Error"].get("Code", "") in RETRYABLE or _status(error) >= 500
     return isinstance(error, BotoConnectionError | HTTPClientError)
 
 
@@ -150,11 +149,22 @@ def call_at_most_once(operation: Callable[..., Any], **parameters: Any) -> Any:
     return _call(operation, parameters, _is_refused)
 
 
+def may_still_apply(error: Exception) -> bool:
+    """Whether AWS may still carry out the call for which :func:`call` raised this error."""
+    cause = error.__cause__
+    refused = isinstance(cause, ClientError) and _status(cause) < 500
+    return cause is not None and not refused
+
+
 def _is_refused(error: Exception) -> bool:
     """Whether a retryable error says that nothing was applied; a 5xx or a timeout does not."""
     if not isinstance(error, ClientError) or not is_retryable(error):
         return False
-    return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) < 500
+    return _status(error) < 500
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def _call(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from functions.aws.calls import may_still_apply
 from functions.aws.parallel import in_parallel
 from functions.domain.clock import current_deadline, shutdown_deadline
 from functions.domain.error_texts import MAX_FAULTS
@@ -88,7 +89,9 @@ def create_links(
             existed = run.undo(workspace_id, [link.id for link in planned], links, claims)
             if existed is None:
                 return planned
-            if quota is not None and existed < len(planned):
+            # Without a key no run bars a call that is carried out late. Its links stay counted.
+            late = isinstance(run, UnkeyedRun) and any(map(may_still_apply, filter(None, results)))
+            if quota is not None and existed < len(planned) and not late:
                 _release(quota, len(planned) - existed, workspace_id)
         raise failure
     return planned

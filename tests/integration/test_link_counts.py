@@ -9,9 +9,11 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions.api import caller
 from functions.aws.codec import to_item
+from functions.domain.clock import deadline
 from functions.domain.errors import InvalidRequest, ShortCodeTaken, Unavailable
 from functions.domain.plans import Plan
 from functions.handlers import links
@@ -22,7 +24,7 @@ from functions.services import create_links as procedure
 from functions.services.link_stream import clean_up
 from tests.conftest import World
 from tests.support.erasure import Erasing
-from tests.support.faults import RETRYABLE, FaultyClient
+from tests.support.faults import RETRYABLE, Call, FaultyClient, faulty_world
 from tests.support.interleaving import at_once, interleave
 from tests.support.restores import bring_back
 from tests.support.virtual_time import VirtualClock
@@ -125,6 +127,28 @@ def test_the_counter_is_reduced_when_a_create_fails(
     records = [removed(image, number) for number, image in enumerate(images)]
     assert clean_up(records, stores=erasing.cleanup_stores()) == []
     assert counted(world) == 0
+
+
+def test_links_that_a_late_call_creates_are_counted(
+    deployed: dict[str, str], virtual_clock: VirtualClock
+) -> None:
+    """A call whose response did not come may be carried out after the rollback."""
+    world, faulty = faulty_world(deployed)
+    late: list[Call] = []
+
+    def hold(operation: str, call: Call, _parameters: dict[str, Any]) -> Any:
+        if operation != "transact_write_items":
+            return call()
+        late.append(call)
+        raise ReadTimeoutError(endpoint_url="http://emulator")
+
+    faulty.fault, faulty.every = hold, True
+    counts = LinkCounts(faulty, world.stores.links.name)
+    with deadline(1), pytest.raises(Unavailable):
+        create(world, counts, 2, limit=5)
+    late[-1]()
+
+    assert counted(world) == len(world.live_ids()) == 2
 
 
 def test_the_plan_limits_links_over_http(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
