@@ -8,6 +8,7 @@ retried.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,23 @@ class Attempts:
             return None
         self._waited += wait.seconds
         return wait
+
+
+class Pauses:
+    """The pauses between reads of unfinished work, for at most ``timeout`` seconds."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._ends = None if timeout is None else time.monotonic() + timeout
+        self._seconds = 0.5
+
+    def next(self, *, at_least: float = 0) -> float | None:
+        """Seconds until the next read, the last one at the timeout; None after it."""
+        seconds = max(self._seconds, at_least)
+        self._seconds = min(5.0, self._seconds * 1.5)
+        if self._ends is None:
+            return seconds
+        left = self._ends - time.monotonic()
+        return min(seconds, left) if left > 0 else None
 
 
 #: Called for every pause, so that a program can show why it waits.

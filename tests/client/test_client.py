@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from tests.client.support import DELETION, KEY, LINK, URL, FakeService, hoko, linkforty
 from unlink_client import (
+    Conflict,
     Deletion,
     DeletionFailed,
     InvalidRequest,
@@ -40,6 +43,16 @@ PREVIEW = {
     "unknownIds": [],
     "invalidIds": [],
     "confirmationToken": "a-token",
+}
+
+EXPORT = {
+    "id": "01a2013c-632f-71c5-88ad-db7263a66869",
+    "linkId": LINK["id"],
+    "state": "running",
+    "failure": None,
+    "url": None,
+    "expiresAt": None,
+    "createdAt": "2026-11-22T03:11:04.495Z",
 }
 
 
@@ -287,6 +300,40 @@ def test_waiting_ends_at_its_timeout_and_names_the_deletion() -> None:
     with pytest.raises(WaitTimeout) as error:
         service.client().delete(["x"]).wait(timeout=0)
     assert error.value.deletion_id == DELETION["id"]
+
+
+@pytest.mark.parametrize(
+    ("response", "wait"),
+    [
+        (
+            (202, DELETION | {"state": "deleting"}),
+            lambda client, timeout: client.delete(["x"]).wait(timeout=timeout),
+        ),
+        (
+            (200, EXPORT),
+            lambda client, timeout: client.wait_for_export("x", "e", timeout=timeout),
+        ),
+        (
+            (409, hoko("The receipt is not ready yet", retryAfter=5)),
+            lambda client, timeout: client.receipt("d", timeout=timeout),
+        ),
+    ],
+    ids=["deletion", "export", "receipt"],
+)
+def test_a_wait_lasts_as_long_as_its_timeout(
+    monkeypatch: pytest.MonkeyPatch, response: Any, wait: Callable[[Unlink, float], object]
+) -> None:
+    clock = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises((WaitTimeout, Conflict)):
+        wait(FakeService([response]).client(), 3)
+    assert clock == 3
 
 
 def test_waiting_for_a_failed_deletion_raises_its_failure() -> None:

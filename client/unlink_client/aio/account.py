@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from unlink_client.aio.transport import AsyncTransport
 from unlink_client.errors import Conflict
 from unlink_client.models import ApiKey, IssuedApiKey, Me, RevokedApiKey
 from unlink_client.receipts import SignedReceipt
+from unlink_client.retries import Pauses
 
 
 class AsyncAccount(AsyncTransport):
@@ -66,13 +66,13 @@ class AsyncAccount(AsyncTransport):
         It exists a minute or two after the erasure is complete. ``timeout`` is how many seconds to
         wait for it; then ``Conflict`` is raised.
         """
-        ends = time.monotonic() + timeout
+        pauses = Pauses(timeout)
         while True:
             try:
                 return await self.send(operations.get_receipt(id))
             except Conflict as error:
-                pause = float(error.retry_after or 5)
-                if time.monotonic() + pause > ends:
+                pause = pauses.next(at_least=error.retry_after or 0)
+                if pause is None:
                     raise
             await asyncio.sleep(pause)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
 from unlink_client.errors import DeletionFailed, WaitTimeout
 from unlink_client.models import DeletionRecord, DeletionResult, RestoredLinks
+from unlink_client.retries import Pauses
 
 if TYPE_CHECKING:
     from unlink_client.aio.deletions import AsyncDeletions
@@ -42,8 +42,7 @@ class AsyncDeletion(DeletionRecord):
         ``timeout`` is in seconds. An erasure takes a minute or more: it is complete when a last
         read finds nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
         """
-        ends = None if timeout is None else time.monotonic() + timeout
-        pause, deletion = 0.5, self
+        pauses, deletion = Pauses(timeout), self
         while True:
             if on_progress is not None:
                 on_progress(deletion)
@@ -54,12 +53,12 @@ class AsyncDeletion(DeletionRecord):
                 )
             if not deletion.is_open:
                 return deletion
-            if ends is not None and time.monotonic() + pause > ends:
+            pause = pauses.next()
+            if pause is None:
                 raise WaitTimeout(
                     f"The deletion {self.id} continues; it is {deletion.state}", deletion_id=self.id
                 )
             await asyncio.sleep(pause)
-            pause = min(5.0, pause * 1.5)
             deletion = await deletion.refresh()
 
     async def outcomes(self) -> AsyncIterator[DeletionResult]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -24,6 +23,7 @@ from unlink_client.models import (
     UtmParameters,
     WrittenLink,
 )
+from unlink_client.retries import Pauses
 
 #: Links in one page, and in one create: the API's limits.
 PAGE = 1_000
@@ -173,18 +173,17 @@ class AsyncLinks(AsyncTransport):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Export:
         """The complete export; raises ``WaitTimeout``, or ``UnlinkError`` if it failed."""
-        ends = None if timeout is None else time.monotonic() + timeout
-        pause = 0.5
+        pauses = Pauses(timeout)
         while True:
             export = await self.export(id, export_id)
             if export.state == "complete":
                 return export
             if export.state == "failed":
                 raise UnlinkError(export.failure or "The export failed")
-            if ends is not None and time.monotonic() + pause > ends:
+            pause = pauses.next()
+            if pause is None:
                 raise WaitTimeout(f"The export {export_id} is not complete yet")
             await asyncio.sleep(pause)
-            pause = min(5.0, pause * 1.5)
 
     async def record_install(
         self,

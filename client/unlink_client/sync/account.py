@@ -13,6 +13,7 @@ from unlink_client import operations
 from unlink_client.errors import Conflict
 from unlink_client.models import ApiKey, IssuedApiKey, Me, RevokedApiKey
 from unlink_client.receipts import SignedReceipt
+from unlink_client.retries import Pauses
 from unlink_client.sync.transport import Transport
 
 
@@ -67,13 +68,13 @@ class Account(Transport):
         It exists a minute or two after the erasure is complete. ``timeout`` is how many seconds to
         wait for it; then ``Conflict`` is raised.
         """
-        ends = time.monotonic() + timeout
+        pauses = Pauses(timeout)
         while True:
             try:
                 return self.send(operations.get_receipt(id))
             except Conflict as error:
-                pause = float(error.retry_after or 5)
-                if time.monotonic() + pause > ends:
+                pause = pauses.next(at_least=error.retry_after or 0)
+                if pause is None:
                     raise
             time.sleep(pause)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from unlink_client.errors import DeletionFailed, WaitTimeout
 from unlink_client.models import DeletionRecord, DeletionResult, RestoredLinks
+from unlink_client.retries import Pauses
 
 if TYPE_CHECKING:
     from unlink_client.sync.deletions import Deletions
@@ -43,8 +44,7 @@ class Deletion(DeletionRecord):
         ``timeout`` is in seconds. An erasure takes a minute or more: it is complete when a last
         read finds nothing left. Raises ``WaitTimeout``, and ``DeletionFailed``.
         """
-        ends = None if timeout is None else time.monotonic() + timeout
-        pause, deletion = 0.5, self
+        pauses, deletion = Pauses(timeout), self
         while True:
             if on_progress is not None:
                 on_progress(deletion)
@@ -55,12 +55,12 @@ class Deletion(DeletionRecord):
                 )
             if not deletion.is_open:
                 return deletion
-            if ends is not None and time.monotonic() + pause > ends:
+            pause = pauses.next()
+            if pause is None:
                 raise WaitTimeout(
                     f"The deletion {self.id} continues; it is {deletion.state}", deletion_id=self.id
                 )
             time.sleep(pause)
-            pause = min(5.0, pause * 1.5)
             deletion = deletion.refresh()
 
     def outcomes(self) -> Iterator[DeletionResult]:

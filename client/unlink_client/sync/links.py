@@ -24,6 +24,7 @@ from unlink_client.models import (
     UtmParameters,
     WrittenLink,
 )
+from unlink_client.retries import Pauses
 from unlink_client.sync.transport import Transport
 
 #: Links in one page, and in one create: the API's limits.
@@ -172,18 +173,17 @@ class Links(Transport):
         timeout: float | None = None,
     ) -> Export:
         """The complete export; raises ``WaitTimeout``, or ``UnlinkError`` if it failed."""
-        ends = None if timeout is None else time.monotonic() + timeout
-        pause = 0.5
+        pauses = Pauses(timeout)
         while True:
             export = self.export(id, export_id)
             if export.state == "complete":
                 return export
             if export.state == "failed":
                 raise UnlinkError(export.failure or "The export failed")
-            if ends is not None and time.monotonic() + pause > ends:
+            pause = pauses.next()
+            if pause is None:
                 raise WaitTimeout(f"The export {export_id} is not complete yet")
             time.sleep(pause)
-            pause = min(5.0, pause * 1.5)
 
     def record_install(
         self,
