@@ -24,14 +24,11 @@ class AsyncAccount(AsyncTransport):
 
     async def api_keys(self, *, page_size: int = 100) -> AsyncIterator[ApiKey]:
         """The API keys of the workspace, newest first. Needs the scope ``admin``."""
-        cursor: str | None = None
-        while True:
-            page = await self.send(operations.list_keys(limit=page_size, cursor=cursor))
+        async for page in self._pages(
+            lambda cursor: operations.list_keys(limit=page_size, cursor=cursor)
+        ):
             for key in page.keys:
                 yield key
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     async def issue_key(
         self,

@@ -70,14 +70,11 @@ class AsyncLinks(AsyncTransport):
         self, *, page_size: int = PAGE, **conditions: Unpack[FilterArgs]
     ) -> AsyncIterator[Link]:
         """Every live link that meets the conditions, newest first."""
-        cursor: str | None = None
-        while True:
-            page = await self.link_page(limit=page_size, cursor=cursor, **conditions)
+        async for page in self._pages(
+            lambda cursor: operations.list_links(conditions, limit=page_size, cursor=cursor)
+        ):
             for link in page.links:
                 yield link
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     async def link_page(
         self,

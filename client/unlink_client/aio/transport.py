@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Self, TypeVar
 
@@ -19,10 +20,12 @@ from unlink_client.calls import (
     result_of,
 )
 from unlink_client.errors import ConnectionFailed, UnlinkError
+from unlink_client.models import ApiKeyPage, DeletionPage, LinkPage, TrashPage
 from unlink_client.retries import Attempts, OnWait, Retries, Wait
 from unlink_client.version import USER_AGENT
 
 T = TypeVar("T")
+_Page = TypeVar("_Page", ApiKeyPage, DeletionPage, LinkPage, TrashPage)
 
 #: Seconds for one attempt. API Gateway ends a request after 29.
 TIMEOUT = 60.0
@@ -87,6 +90,16 @@ class AsyncTransport:
                 if wait is None:
                     return result_of(call, response)
             await self._pause(wait)
+
+    async def _pages(self, call: Callable[[str | None], Call[_Page]]) -> AsyncIterator[_Page]:
+        """Every page of a list; ``call`` makes the request from a cursor, None for the first."""
+        cursor: str | None = None
+        while True:
+            page = await self.send(call(cursor))
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def _attempt(self, call: Call[T]) -> Response:
         response = await self._http.request(

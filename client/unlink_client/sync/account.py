@@ -26,14 +26,11 @@ class Account(Transport):
 
     def api_keys(self, *, page_size: int = 100) -> Iterator[ApiKey]:
         """The API keys of the workspace, newest first. Needs the scope ``admin``."""
-        cursor: str | None = None
-        while True:
-            page = self.send(operations.list_keys(limit=page_size, cursor=cursor))
+        for page in self._pages(
+            lambda cursor: operations.list_keys(limit=page_size, cursor=cursor)
+        ):
             for key in page.keys:
                 yield key
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def issue_key(
         self,

@@ -196,24 +196,19 @@ class Deletions(Links):
 
         ``actor`` is the exact id of a key or user, or a service; the times are exclusive.
         """
-        cursor: str | None = None
-        while True:
-            page = self.send(
-                operations.list_deletions(
-                    limit=page_size,
-                    cursor=cursor,
-                    state=state,
-                    mode=mode,
-                    actor=actor,
-                    created_after=created_after,
-                    created_before=created_before,
-                )
+        for page in self._pages(
+            lambda cursor: operations.list_deletions(
+                limit=page_size,
+                cursor=cursor,
+                state=state,
+                mode=mode,
+                actor=actor,
+                created_after=created_after,
+                created_before=created_before,
             )
+        ):
             for deletion in page.deletions:
                 yield deletion
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def trash(
         self,
@@ -224,22 +219,17 @@ class Deletions(Links):
         deleted_before: datetime | None = None,
     ) -> Iterator[TrashedLink]:
         """The soft-deleted links, newest deletion first."""
-        cursor: str | None = None
-        while True:
-            page = self.send(
-                operations.list_trash(
-                    limit=page_size,
-                    cursor=cursor,
-                    actor=actor,
-                    deleted_after=deleted_after,
-                    deleted_before=deleted_before,
-                )
+        for page in self._pages(
+            lambda cursor: operations.list_trash(
+                limit=page_size,
+                cursor=cursor,
+                actor=actor,
+                deleted_after=deleted_after,
+                deleted_before=deleted_before,
             )
+        ):
             for link in page.links:
                 yield link
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def deletion(self, id: str) -> Deletion:
         """A deletion with its first outcomes; raises ``NotFound``."""

@@ -70,14 +70,11 @@ class Links(Transport):
 
     def links(self, *, page_size: int = PAGE, **conditions: Unpack[FilterArgs]) -> Iterator[Link]:
         """Every live link that meets the conditions, newest first."""
-        cursor: str | None = None
-        while True:
-            page = self.link_page(limit=page_size, cursor=cursor, **conditions)
+        for page in self._pages(
+            lambda cursor: operations.list_links(conditions, limit=page_size, cursor=cursor)
+        ):
             for link in page.links:
                 yield link
-            cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def link_page(
         self,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Self, TypeVar
 
@@ -21,10 +22,12 @@ from unlink_client.calls import (
     result_of,
 )
 from unlink_client.errors import ConnectionFailed, UnlinkError
+from unlink_client.models import ApiKeyPage, DeletionPage, LinkPage, TrashPage
 from unlink_client.retries import Attempts, OnWait, Retries, Wait
 from unlink_client.version import USER_AGENT
 
 T = TypeVar("T")
+_Page = TypeVar("_Page", ApiKeyPage, DeletionPage, LinkPage, TrashPage)
 
 #: Seconds for one attempt. API Gateway ends a request after 29.
 TIMEOUT = 60.0
@@ -89,6 +92,16 @@ class Transport:
                 if wait is None:
                     return result_of(call, response)
             self._pause(wait)
+
+    def _pages(self, call: Callable[[str | None], Call[_Page]]) -> Iterator[_Page]:
+        """Every page of a list; ``call`` makes the request from a cursor, None for the first."""
+        cursor: str | None = None
+        while True:
+            page = self.send(call(cursor))
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def _attempt(self, call: Call[T]) -> Response:
         response = self._http.request(
