@@ -197,9 +197,9 @@ def _add_usage_keys(nouns: Any) -> None:
     remove = _account_verb(
         verbs.add_parser,
         "remove-orphans",
-        "List the keys of workspaces that are in no usage plan, or delete them. `cdk destroy` "
+        "List the keys of workspaces that deleted stacks left, or delete them. `cdk destroy` "
         "leaves them, and an account has 10,000.",
-        "Looking for keys without a usage plan",
+        "Looking for keys of deleted stacks",
         lambda client, options: remove_orphans(client("apigateway"), delete=options.yes),
     )
     remove.add_argument("--yes", action="store_true", help="delete them; without it, list them")

@@ -7,16 +7,13 @@ workspace, so that the gateway counts the request against the workspace's plan.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 NAME_PREFIX = "workspace-"
-DESCRIPTION = "Counts a workspace's requests; the authorizer names it"
-
-#: A key younger than this (seconds) may belong to a workspace that is being created.
-ORPHAN_AGE = 3_600
+#: With the id of a usage plan, which exists as long as the workspace's stack.
+DESCRIPTION = "Counts a workspace's requests; the authorizer names it. Created for usage plan"
 
 
 class UsageKeys:
@@ -32,7 +29,7 @@ class UsageKeys:
         value = secrets.token_urlsafe(32)
         created = self._client.create_api_key(
             name=f"{NAME_PREFIX}{workspace_id}",
-            description=DESCRIPTION,
+            description=f"{DESCRIPTION} {self._usage_plans[plan]}",
             value=value,
             enabled=True,
         )
@@ -67,16 +64,20 @@ class UsageKeys:
 
 
 def remove_orphans(client: Any, *, delete: bool) -> list[dict[str, Any]]:
-    """The usage keys that are in no usage plan, and delete them if `delete` is true.
+    """The usage keys of deleted stacks, and delete them if `delete` is true.
 
-    Deleting a stack deletes its usage plans, and leaves their keys. A key of an existing stack is
-    in a plan, except for the moment in which a command creates or moves it.
+    Deleting a stack deletes its usage plans, and leaves their keys. A key of an existing stack may
+    be in no plan too: after a change of plan that was interrupted.
     """
     orphans = []
     pages = client.get_paginator("get_api_keys").paginate(nameQuery=NAME_PREFIX, limit=500)
-    oldest = time.time() - ORPHAN_AGE
-    for key in [each for page in pages for each in page["items"]]:
-        if key.get("description") != DESCRIPTION or key["createdDate"].timestamp() > oldest:
+    keys = [each for page in pages for each in page["items"]]
+    # Read after the keys: a stack that was deployed in between has its plans, and none of the keys.
+    pages = client.get_paginator("get_usage_plans").paginate(limit=500)
+    plans = {each["id"] for page in pages for each in page["items"]}
+    for key in keys:
+        description, _, plan = key.get("description", "").rpartition(" ")
+        if description != DESCRIPTION or plan in plans:
             continue
         if client.get_usage_plans(keyId=key["id"], limit=1)["items"]:
             continue
