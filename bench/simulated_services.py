@@ -32,6 +32,9 @@ CALL_CPU, CLICK_CPU = 0.000_4, 0.000_03
 #: A Query answers at most this much (API reference, Query).
 PAGE_BYTES = 1 << 20
 
+#: S3 refuses parts below this, except the last (EntityTooSmall).
+LEAST_PART_BYTES = 5 << 20
+
 
 class Killed(BaseException):
     """The worker was killed."""
@@ -170,8 +173,7 @@ class Services:
         self.called("CompleteMultipartUpload")
         parts = self._uploads.pop(UploadId)
         bodies = [parts[each["PartNumber"]] for each in MultipartUpload["Parts"]]
-        # S3 refuses parts below 5 MiB, except the last (EntityTooSmall).
-        assert all(len(body) >= 5 << 20 for body in bodies[:-1])
+        assert all(len(body) >= LEAST_PART_BYTES for body in bodies[:-1])
         self.objects[Key] = b"".join(bodies)
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench import simulated_services
 from bench.export_workers import export_before_delete, export_of_one_link
 from bench.virtual import START, VirtualClock
 from functions.aws import client as aws
@@ -59,32 +60,40 @@ def test_a_second_worker_completes_the_same_file_after_a_kill_at_any_save(
         assert killed.file == whole.file
 
 
-def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
-    monkeypatch: pytest.MonkeyPatch, report_figure: ReportFigure
-) -> None:
-    monkeypatch.setattr(export, "PART_BYTES", 5 << 20)
-    seconds = export.RESERVED_SECONDS + 0.05
-    whole = export_of_one_link(25_000, seconds=600)
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that a few thousand clicks fill."""
+    for module, name in ((export, "PART_BYTES"), (simulated_services, "LEAST_PART_BYTES")):
+        monkeypatch.setattr(module, name, 1 << 20)
 
-    done = export_of_one_link(25_000, seconds=seconds, page_bytes=1 << 17)
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_link_with_many_clicks_is_exported_over_many_short_runs(
+    report_figure: ReportFigure,
+) -> None:
+    seconds = export.RESERVED_SECONDS + 0.05
+    whole = export_of_one_link(5_000, seconds=600)
+
+    done = export_of_one_link(5_000, seconds=seconds, page_bytes=1 << 17)
 
     assert whole.workers == 1
     assert done.workers > 20
     assert done.calls["UploadPart"] == 3
-    assert done.lines == 25_001
+    assert done.lines == 5_001
     assert done.file == whole.file
-    report_figure(f"export of 25,000 clicks in runs of 0.05 s: {done.workers} runs")
+    report_figure(f"export of 5,000 clicks in runs of 0.05 s: {done.workers} runs")
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_a_short_run_that_is_killed_at_any_save_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(export, "PART_BYTES", 5 << 20)
-    monkeypatch.setattr(export, "SAVE_SECONDS", 0.2)
-    whole = export_of_one_link(16_000, seconds=600)
+    monkeypatch.setattr(export, "SAVE_SECONDS", 0.04)
+    whole = export_of_one_link(3_200, seconds=600)
+    seconds = export.RESERVED_SECONDS + 0.2
     at = 1
     while True:
-        killed = export_of_one_link(16_000, seconds=export.RESERVED_SECONDS + 0.5, kill_at=at)
+        killed = export_of_one_link(3_200, seconds=seconds, page_bytes=1 << 17, kill_at=at)
         assert killed.file == whole.file
         if killed.calls["save"] < at:
             break
@@ -101,11 +110,11 @@ def test_the_lease_is_renewed_in_time_during_slow_reads(report_figure: ReportFig
 
 
 def test_throttled_reads_are_slower_but_always_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = export_before_delete(300, clicks=THREE, queries_a_second=6)
+    done = export_before_delete(100, clicks=THREE, queries_a_second=6, seconds=100)
 
-    # 2,700 queries at 6 a second take 450 s: more than one worker has.
+    # 900 queries at 6 a second take 150 s: more than one worker has.
     assert done.workers > 1
-    assert done.lines == 1_200
+    assert done.lines == 400
     assert done.longest_gap < leases.LEASE_SECONDS - leases.LEASE_MARGIN
 
 
