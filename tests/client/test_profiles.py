@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,6 +105,37 @@ def test_a_file_without_profiles_is_named_and_not_overwritten(
         assert ran.code == 1
         assert f"error: Cannot read {path}" in ran.err
     assert path.read_text() == document
+
+
+def test_a_key_is_kept_in_the_keyring_and_a_locked_one_is_an_error(
+    service: FakeUnlink,
+    environment: dict[str, str],
+    unlinkctl: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class KeyringError(Exception):
+        pass
+
+    def locked(*_: str) -> None:
+        raise KeyringError("it is locked")
+
+    keys: dict[tuple[str, str], str] = {}
+    keyring = SimpleNamespace(
+        errors=SimpleNamespace(KeyringError=KeyringError),
+        set_password=lambda app, name, key: keys.update({(app, name): key}),
+        get_password=lambda app, name: keys.get((app, name)),
+    )
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.delenv("UNLINK_API_KEY")
+    login = ("login", "--url", service.url, "--keyring")
+    assert unlinkctl(*login, stdin=f"{KEY}\n".encode()).code == 0
+    (path,) = Path(environment["XDG_CONFIG_HOME"]).rglob("profiles.json")
+    assert KEY not in path.read_text()
+    assert unlinkctl("list").code == 0
+    keyring.set_password = keyring.get_password = locked
+    for command in (login, ("list",)):
+        ran = unlinkctl(*command, stdin=f"{KEY}\n".encode())
+        assert (ran.code, ran.err) == (1, "error: Cannot use the keyring: it is locked\n")
 
 
 def test_login_without_a_terminal_asks_for_the_option(unlinkctl: Run) -> None:

@@ -106,7 +106,8 @@ def store(name: str, url: str, key: str, *, in_keyring: bool) -> Path:
     document = _read()
     entry: dict[str, Any] = {"url": url}
     if in_keyring:
-        _keyring().set_password(APP, name, key)
+        with _keyring() as keyring:
+            keyring.set_password(APP, name, key)
         entry["keyIn"] = _IN_KEYRING
     else:
         entry["key"] = key
@@ -178,17 +179,24 @@ def _read() -> dict[str, Any]:
     return document
 
 
-def _keyring() -> Any:
+@contextmanager
+def _keyring() -> Iterator[Any]:
+    """The package keyring; raises ``CommandError`` without it, or when the keyring fails."""
     try:
-        return import_module("keyring")
+        keyring = import_module("keyring")
     except ModuleNotFoundError:
         raise CommandError(
             "The keyring needs the package keyring.", code=USAGE, hint="Install unlinkctl[keyring]."
         ) from None
+    try:
+        yield keyring
+    except keyring.errors.KeyringError as error:
+        raise CommandError(f"Cannot use the keyring: {error}") from None
 
 
 def _from_keyring(name: str) -> str:
-    key = _keyring().get_password(APP, name)
+    with _keyring() as keyring:
+        key = keyring.get_password(APP, name)
     if not key:
         raise CommandError(
             f"The keyring has no key of profile {name!r}.",
