@@ -9,9 +9,10 @@ import httpx2
 import pytest
 
 import unlink_client
+from tests.client.fake_service import KEY, FakeUnlink
 from tests.client.support import DELETION, LINK, FakeService, hoko, linkforty
-from unlink_client import errors
-from unlink_client.retries import Retries
+from unlink_client import NewLink, Unlink, UnlinkError, errors
+from unlink_client.retries import Retries, Wait
 
 GATEWAY = {
     "statusCode": 401,
@@ -230,3 +231,13 @@ def test_the_tree_in_the_docstring_is_the_code() -> None:
     }
     assert all(f" {name} " in (errors.__doc__ or "").replace("\n", " \n") for name in classes)
     assert all(getattr(unlink_client, name) is kind for name, kind in classes.items())
+
+
+def test_a_key_that_no_header_can_have_is_not_sent_again_and_again(service: FakeUnlink) -> None:
+    waits: list[Wait] = []
+    with (
+        Unlink(service.url, KEY, on_wait=waits.append) as client,
+        pytest.raises(UnlinkError, match="cannot be sent: Illegal header value"),
+    ):
+        client.create(NewLink(original_url="https://example.com/"), idempotency_key="a\nb")
+    assert (waits, service.requests) == ([], [])

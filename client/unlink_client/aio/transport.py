@@ -78,8 +78,8 @@ class AsyncTransport:
         while True:
             try:
                 response = await self._attempt(call)
-            except (httpx2.InvalidURL, UnicodeError) as error:
-                # A host without an encoding, or half of a surrogate pair in a text.
+            except (httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError) as error:
+                # A host without an encoding, a line break in a header, or half of a surrogate pair.
                 raise UnlinkError(f"The request to {self.url} cannot be sent: {error}") from error
             except httpx2.RequestError as error:
                 wait = attempts.after_failure(f"no response from {self.url}")
