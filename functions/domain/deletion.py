@@ -36,8 +36,8 @@ class Deletion:
 
     ``link_ids`` is [] if only the header was read and the ids are in chunks. ``outcomes`` has one
     byte per id, in request order; ``counts`` are the stored counts. ``lease`` names the worker that
-    holds it. A deletion by filter has a ``selector`` and, while ``accepted``, no ids; ``failure``
-    is the reason of one that failed before it deleted anything.
+    holds it. A deletion by filter has a ``filter_request`` and, while ``accepted``, no ids;
+    ``failure`` is the reason of one that failed before it deleted anything.
     """
 
     id: str
