@@ -152,8 +152,11 @@ def call_at_most_once(operation: Callable[..., Any], **parameters: Any) -> Any:
 def may_still_apply(error: Exception) -> bool:
     """Whether AWS may still carry out the call for which :func:`call` raised this error."""
     cause = error.__cause__
-    refused = isinstance(cause, ClientError) and _status(cause) < 500
-    return cause is not None and not refused
+    if isinstance(cause, ClientError):
+        # Another attempt of the same transaction is being applied, or AWS has not refused the call.
+        in_progress = cause.response["Error"].get("Code") == "TransactionInProgressException"
+        return in_progress or _status(cause) >= 500
+    return cause is not None
 
 
 def _is_refused(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from functions.api import caller
 from functions.aws.codec import to_item
@@ -129,24 +129,31 @@ def test_the_counter_is_reduced_when_a_create_fails(
     assert counted(world) == 0
 
 
+@pytest.mark.parametrize("last", ["timeout", "in progress"])
 def test_links_that_a_late_call_creates_are_counted(
-    deployed: dict[str, str], virtual_clock: VirtualClock
+    deployed: dict[str, str], virtual_clock: VirtualClock, last: str
 ) -> None:
     """A call whose response did not come may be carried out after the rollback."""
     world, faulty = faulty_world(deployed)
     late: list[Call] = []
+    timeout = ReadTimeoutError(endpoint_url="http://emulator")
+    busy: Any = {
+        "Error": {"Code": "TransactionInProgressException", "Message": ""},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    errors = {"timeout": timeout, "in progress": ClientError(busy, "TransactWriteItems")}
 
     def hold(operation: str, call: Call, _parameters: dict[str, Any]) -> Any:
         if operation != "transact_write_items":
             return call()
         late.append(call)
-        raise ReadTimeoutError(endpoint_url="http://emulator")
+        raise errors["timeout" if len(late) == 1 else last]
 
     faulty.fault, faulty.every = hold, True
     counts = LinkCounts(faulty, world.stores.links.name)
     with deadline(1), pytest.raises(Unavailable):
         create(world, counts, 2, limit=5)
-    late[-1]()
+    late[0]()
 
     assert counted(world) == len(world.live_ids()) == 2
 
