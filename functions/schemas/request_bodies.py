@@ -32,6 +32,12 @@ LinkUuids = Annotated[list[LinkUuid], Field(min_length=1, max_length=MAX_IDS)]
 ManyLinks = Annotated[list[NewLink], Field(min_length=1, max_length=MAX_CREATE)]
 
 
+class LinkReason(RequestModel):
+    """Why a link is erased; ``?reason=`` is the same."""
+
+    reason: Reason | None = None
+
+
 class LinkIds(RequestModel):
     """Links to erase."""
 
@@ -89,6 +95,7 @@ BODIES = {
     "LinkChanges": Body(LinkChanges, {"title": "Spring, extended", "expiresAt": None}),
     "NewInstall": Body(NewInstall, {"linkId": _LINK_ID, "platform": "iOS"}),
     "LinkUuids": Body(LinkUuids, _LINK_IDS),
+    "LinkReason": Body(LinkReason, {"reason": "The campaign is over"}, required=False),
     "LinkIds": Body(LinkIds, {"ids": _LINK_IDS}),
     "NewDeletion": Body(
         DeletionByIds | DeletionByFilter,

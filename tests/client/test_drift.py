@@ -70,6 +70,7 @@ NOT_CLASSES = {
     "LinkFortyError",
     "LinkIds",
     "LinkNotFoundError",
+    "LinkReason",
     "NewApiKey",
     "NewInstall",
     "PublicKey",

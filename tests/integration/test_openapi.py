@@ -183,6 +183,14 @@ def test_a_deletion_has_ids_or_a_filter() -> None:
     assert not body.is_valid({"ids": []})
 
 
+def test_bodies_that_may_be_missing_are_documented() -> None:
+    bodies = {route: operation.get("requestBody") for route, operation in OPERATIONS.items()}
+    assert {route for route, body in bodies.items() if body and not body["required"]} == {
+        ("DELETE", "/api/links/{id}"),
+        ("POST", "/api/deletions/{id}/restore"),
+    }
+
+
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
 def test_errors_match_the_schemas_of_both_formats(error: UnlinkError) -> None:
     if isinstance(error, errors.Unauthenticated):

@@ -76,12 +76,12 @@ def _delete_link_again(request: Request, record: IdempotencyRecord) -> Response[
 @routes.route(
     "DELETE", "/api/links/{id}", scope="linksErase", query=REASON, replay=_delete_link_again
 )
-@Described(headers=("X-Deletion-Id",), raises=(LinkNotFound,))
+@Described(headers=("X-Deletion-Id",), body="LinkReason", raises=(LinkNotFound,))
 def delete_link(request: Request) -> Response[ErasedLink]:
     """Erase one live link, by id or short code (LinkForty).
 
     Record, short code, clicks and QR images are removed permanently; the code is free at once for
-    its own workspace. It needs no body; ``{"reason": …}`` is taken, and any other is refused.
+    its own workspace. It needs no body.
     """
     reason = reason_of(request, request.members("reason").get("reason"))
     stores = service_stores.deletion_stores()
