@@ -189,7 +189,8 @@ def resume_restore(
         return False
     deletion = stores.deletions.load(workspace_id, deletion_id)
     if deletion is None:
-        # A restore is written only after its deletion was read, and no record is ever removed.
+        # A restore is written only after its deletion was read, and a deletion that deleted a link
+        # is never removed.
         raise InternalError("A restore without its deletion")
     _run(record, deletion, stores, resumed=True)
     return True
