@@ -1,5 +1,5 @@
 """The ``deletions`` table: the durable record of every delete. Records are created and updated,
-never removed.
+never removed; one that had nothing to delete expires.
 
 Items (``pk``, ``sk``):
 
