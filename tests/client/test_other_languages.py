@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from tests.client.fake_service import KEY, FakeUnlink
 from tests.support.openapi import openapi_document
+from tests.support.synthesis import remembered
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "other-languages.md"
@@ -60,18 +62,36 @@ def misspelled(program: str) -> str:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    """A directory in which the page was followed from top to bottom."""
-    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
-    (tmp_path / "api").mkdir()
+    """A directory with what the page makes of the document when it is followed.
+
+    It is not followed again for the same page, document, packages and test, which takes 2 s.
+    """
     document = json.dumps(openapi_document())
-    (tmp_path / "api" / "openapi.json").write_text(document, encoding="utf-8")
+    read = [each.read_bytes() for each in (PAGE, ROOT / "package-lock.json", Path(__file__))]
+    key = hashlib.sha256(b"\0".join([document.encode(), *read])).hexdigest()[:32]
+    for name, text in remembered(key, lambda: _followed(tmp_path / "page", document)).items():
+        path = tmp_path / "made" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path / "made"
+
+
+def _followed(directory: Path, document: str) -> dict[str, str]:
+    """Follow the page from top to bottom; the programs that this makes, by path."""
+    (directory / "api").mkdir(parents=True)
+    (directory / "node_modules").symlink_to(ROOT / "node_modules")
+    (directory / "api" / "openapi.json").write_text(document, encoding="utf-8")
     (program,) = blocks("ts")
     text = program + misspelled(program)
-    (tmp_path / "tidy.ts").write_text(text, encoding="utf-8")
+    (directory / "tidy.ts").write_text(text, encoding="utf-8")
     for script in blocks("sh"):
-        ran = run(tmp_path, "bash", "-euc", script)
+        ran = run(directory, "bash", "-euc", script)
         assert ran.returncode == 0, (script, ran.stdout, ran.stderr)
-    return tmp_path
+    return {
+        path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(directory.rglob("*.js"))
+        if "node_modules" not in path.relative_to(directory).parts
+    }
 
 
 @pytest.mark.exhaustive

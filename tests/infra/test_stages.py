@@ -1,11 +1,13 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.stages import settings_of
+from tests.support.synthesis import key_of_stack, remembered
 from tests.support.template import (
     Template,
     resources,
@@ -43,13 +45,20 @@ def test_an_unknown_stage_is_refused() -> None:
 
 
 def test_an_unknown_name_of_the_context_is_refused() -> None:
-    from aws_cdk import App
+    def refused() -> str:
+        from aws_cdk import App
 
-    from app import add_stack
+        from app import add_stack
 
-    own = {"aws:cdk:version-reporting": False, "@aws-cdk/core:x": True, "cli-telemetry": False}
-    with pytest.raises(ValueError, match="unknown context rateLimt: expected stage, "):
-        add_stack(App(context={"stage": "dev", "rateLimt": "100", **own}))
+        own = {"aws:cdk:version-reporting": False, "@aws-cdk/core:x": True, "cli-telemetry": False}
+        with pytest.raises(ValueError, match="rateLimt") as error:
+            add_stack(App(context={"stage": "dev", "rateLimt": "100", **own}))
+        return str(error.value)
+
+    # Not repeated for the same stack and the same test: it loads the CDK.
+    this_file = Path(__file__).read_text(encoding="utf-8")
+    error = remembered(key_of_stack("an unknown name", this_file), refused)
+    assert error.startswith("unknown context rateLimt: expected stage, ")
 
 
 def test_the_local_stage_differs_from_production_in_protection_and_one_style() -> None:
