@@ -191,6 +191,13 @@ def test_bodies_that_may_be_missing_are_documented() -> None:
     }
 
 
+def test_a_body_that_is_too_large_is_documented_where_one_is_read() -> None:
+    """Of a GET only the gateway refuses a body."""
+    for route in ROUTES:
+        [content] = OPERATIONS[route.method, route.resource]["responses"]["413"]["content"].values()
+        assert ("BodyTooLarge" in content.get("examples", {})) is (route.method != "GET")
+
+
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
 def test_errors_match_the_schemas_of_both_formats(error: UnlinkError) -> None:
     if isinstance(error, errors.Unauthenticated):
