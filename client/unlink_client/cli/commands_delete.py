@@ -82,6 +82,8 @@ def delete(
             "--resume continues a delete as it was requested: it takes only --wait and -o",
             code=USAGE,
         )
+    if dry_run and output in (RecordOutput.NDJSON, RecordOutput.IDS):
+        raise CommandError("A dry run counts links: give -o table or -o json", code=USAGE)
     if how.asks and not dry_run and not resume:
         require_terminal()
     with connected(context) as unlink:

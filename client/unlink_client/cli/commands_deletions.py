@@ -90,6 +90,10 @@ def deletions(
     """
     if deletion is None and (wait or watch or receipt):
         raise CommandError("--wait, --watch and --receipt need the id of a deletion", code=USAGE)
+    if deletion is not None and any((limit, state, mode, actor, created_after, created_before)):
+        raise CommandError("--limit and the filters are for the list of deletions", code=USAGE)
+    if receipt and output is not RecordOutput.TABLE:
+        raise CommandError("A receipt has one format: leave -o out", code=USAGE)
     with connected(context) as unlink:
         if deletion is None:
             write_list(
