@@ -52,6 +52,33 @@ def test_a_title_is_one_row_of_a_table(service: FakeUnlink, unlinkctl: Run) -> N
     assert len(unlinkctl("list").out.split("\n")) == 3
 
 
+@pytest.mark.parametrize(
+    ("mode", "state", "said"),
+    [
+        ("soft", "complete", "has no receipt: only an erasure has one"),
+        ("erase", "failed", "has no receipt: it failed"),
+    ],
+)
+def test_a_deletion_that_never_has_a_receipt_is_not_unknown(
+    service: FakeUnlink, unlinkctl: Run, mode: str, state: str, said: str
+) -> None:
+    _, record, _ = service._record({"mode": mode}, ["a"], [])
+    service.deletions[record["id"]] |= {"state": state}
+    ran = unlinkctl("deletions", record["id"], "--receipt")
+    assert (ran.code, ran.err) == (1, f"error: The deletion {record['id']} {said}\n")
+
+
+def test_the_removed_records_are_counted_in_words(service: FakeUnlink, unlinkctl: Run) -> None:
+    _, record, _ = service._record({"mode": "erase"}, ["a"], [])
+    counts = {"links": 1, "codes": 1, "clicks": 1_200, "rollups": 3, "installs": 0}
+    service.deletions[record["id"]] |= {
+        "receipt": counts
+        | {"installsKept": 0, "qrObjects": 1, "verifiedEmptyAt": "2026-11-22T03:13:04.100Z"}
+    }
+    ran = unlinkctl("deletions", record["id"])
+    assert "1 link, 1 code, 1,200 clicks, 0 installs, 1 QR image\n" in ran.out
+
+
 @pytest.mark.parametrize("option", ["--wait", "--watch"])
 @pytest.mark.parametrize(("state", "code"), [("complete", 0), ("failed", 1)])
 def test_the_wait_for_a_deletion_ends_with_its_state(

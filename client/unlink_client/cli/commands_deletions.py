@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from unlink_client.cli.confirm import links_in_words
 from unlink_client.cli.exits import NOT_ALL, TRY_LATER, USAGE, CommandError, some
 from unlink_client.cli.filter_options import parse_moment
 from unlink_client.cli.ids import read_ids
@@ -17,6 +16,7 @@ from unlink_client.cli.jobs import Jobs
 from unlink_client.cli.listing import Limit, write_list
 from unlink_client.cli.output import (
     RecordOutput,
+    counted,
     name_of,
     print_facts,
     print_table,
@@ -29,7 +29,7 @@ from unlink_client.cli.output import (
 )
 from unlink_client.cli.session import connected
 from unlink_client.cli.terminal import progress_bar, say
-from unlink_client.errors import Conflict
+from unlink_client.errors import Conflict, NotFound
 from unlink_client.models import RestoredLinks
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
@@ -126,6 +126,13 @@ def deletions(
 def _write_receipt(unlink: Unlink, found: Deletion, *, wait: bool) -> None:
     try:
         signed = unlink.receipt(found.id, timeout=_SIGNING_SECONDS if wait else 0)
+    except NotFound as error:
+        why = "it erased nothing"
+        if found.mode == "soft":
+            why = "only an erasure has one"
+        elif found.state == "failed":
+            why = "it failed"
+        raise CommandError(f"The deletion {found.id} has no receipt: {why}") from error
     except Conflict as error:
         raise CommandError(
             f"There is no signed receipt yet: the deletion is {found.state}.",
@@ -194,7 +201,7 @@ def _describe(found: Deletion) -> None:
         ("Restored", f"{counts.restored:,}" if counts.restored else ""),
         ("Failed", f"{counts.failed:,}" if counts.failed else ""),
         ("Failure", found.failure or ""),
-        ("Removed", _removed(found)),
+        ("Removed", removed_kinds(found.receipt) if found.receipt else ""),
         (
             "Verified empty",
             found.receipt.verified_empty_at.strftime(moment) if found.receipt else "",
@@ -209,12 +216,6 @@ def _describe(found: Deletion) -> None:
         print_table((("Link", 0), ("Outcome", 0)), rows)
     if counts.requested > len(rows) and rows:
         say(f"The first {len(rows)} of {counts.requested:,} ids; -o ndjson writes all.")
-
-
-def _removed(found: Deletion) -> str:
-    """The counts of the receipt, by kind."""
-    counts = removed_kinds(found.receipt) if found.receipt else {}
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def trash(
@@ -290,7 +291,7 @@ def _report(restored: RestoredLinks, output: RecordOutput) -> None:
         for each in restored.refused:
             write_json_line({"id": each.id, "outcome": "refused", "reason": each.reason})
     else:
-        write_line(f"Restored {links_in_words(len(restored.restored_ids))}.")
+        write_line(f"Restored {counted(len(restored.restored_ids), 'link')}.")
     if restored.pending_ids:
         say(f"{len(restored.pending_ids):,} more are restored in the background.")
     if restored.to_be_purged:

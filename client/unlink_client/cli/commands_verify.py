@@ -75,7 +75,6 @@ def _from_service(context: typer.Context, url: str | None) -> dict[str, Any]:
 
 def _describe(found: VerifiedReceipt) -> None:
     moment = "%Y-%m-%d %H:%M:%S UTC"
-    removed = removed_kinds(found.removed).items()
     print_facts(
         [
             ("Deletion", found.deletion_id),
@@ -87,7 +86,7 @@ def _describe(found: VerifiedReceipt) -> None:
             ("Complete", found.completed_at.strftime(moment)),
             ("Verified empty", found.verified_empty_at.strftime(moment)),
             ("Erased", f"{found.counts.erased:,} of {found.counts.requested:,} ids"),
-            ("Removed", ", ".join(f"{count:,} {name}" for name, count in removed)),
+            ("Removed", removed_kinds(found.removed)),
             ("SHA-256", found.erased_ids.sha256),
         ]
     )

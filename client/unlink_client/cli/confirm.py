@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unlink_client.cli.exits import DECLINED, CommandError
+from unlink_client.cli.output import counted
 from unlink_client.cli.terminal import ask
 
 
@@ -22,15 +23,15 @@ def confirm(
     if given is not None:
         if given != count:
             raise CommandError(
-                f"--confirm {given} was given, but it is {links_in_words(count)}.",
+                f"--confirm {given} was given, but it is {counted(count, 'link')}.",
                 code=DECLINED,
                 hint="Nothing was deleted.",
             )
         return
     if yes:
         return
-    links = links_in_words(count)
-    history = f" with {clicks:,} clicks" if clicks else ""
+    links = counted(count, "link")
+    history = f" with {counted(clicks, 'click')}" if clicks else ""
     if erase:
         typed = ask(f"Permanently erase {links}{history}? Type {count} to go ahead:")
         is_confirmed = typed.replace(",", "") == str(count)
@@ -39,8 +40,3 @@ def confirm(
         is_confirmed = typed.lower() in ("y", "yes")
     if not is_confirmed:
         raise CommandError("Declined; nothing was deleted.", code=DECLINED)
-
-
-def links_in_words(count: int) -> str:
-    """``1 link``, ``2,000 links``."""
-    return f"{count:,} {'link' if count == 1 else 'links'}"

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from unlink_client.cli.confirm import links_in_words
 from unlink_client.cli.deleting import Ended, raise_if_not_all, run_job
 from unlink_client.cli.filter_options import describe
 from unlink_client.cli.jobs import Job, Jobs, digest_of
 from unlink_client.cli.output import (
     RecordOutput,
+    counted,
     print_facts,
     write_json,
     write_json_line,
@@ -104,11 +104,11 @@ def _summarise(job: Job, ended: Ended, how: How) -> None:
             say(each.export.url)
             say(f"For seven days, with a new URL: unlinkctl deletions {each.id}")
     if not job.erase:
-        write_line(f"Moved {links_in_words(deleted)} to the trash.")
+        write_line(f"Moved {counted(deleted, 'link')} to the trash.")
         if deleted:
             say(_how_to_undo(ended))
         return
-    write_line(f"Permanently erased {links_in_words(deleted)}.")
+    write_line(f"Permanently erased {counted(deleted, 'link')}.")
     if deleted and not how.wait:
         say(f"What was removed, in a minute: unlinkctl deletions {ended.deletions[-1].id} --wait")
 

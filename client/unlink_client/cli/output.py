@@ -225,15 +225,21 @@ def _trash_row(link: TrashedLink) -> tuple[str, ...]:
     )
 
 
-def removed_kinds(removed: Receipt | Removed) -> dict[str, int]:
+def counted(count: int, noun: str) -> str:
+    """``1 link``, ``2,000 links``."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+
+
+def removed_kinds(removed: Receipt | Removed) -> str:
     """What an erasure removed, by kind."""
-    return {
-        "links": removed.links,
-        "codes": removed.codes,
-        "clicks": removed.clicks,
-        "installs": removed.installs,
-        "QR images": removed.qr_objects,
+    kinds = {
+        "link": removed.links,
+        "code": removed.codes,
+        "click": removed.clicks,
+        "install": removed.installs,
+        "QR image": removed.qr_objects,
     }
+    return ", ".join(counted(count, noun) for noun, count in kinds.items())
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
