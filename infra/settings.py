@@ -38,6 +38,9 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 
 _CDN_WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[\w-]+/[\w-]+")
 
+#: One address, as SNS takes it: it refuses another as "Invalid parameter: Email address".
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
+
 #: API Gateway's default quota of an account and region, requests a second. Some regions have a
 #: quarter of it (API Gateway Developer Guide, "Quotas", "Throttle quota per account").
 ACCOUNT_RATE_QUOTA = 10_000
@@ -215,6 +218,10 @@ class Settings:
             raise ValueError(
                 f"rateLimit {self.rate_limit}: expected 1 to {ACCOUNT_RATE_QUOTA - 1} requests a "
                 "second, below the account's quota for API Gateway"
+            )
+        if self.alarm_email and not _EMAIL.fullmatch(self.alarm_email):
+            raise ValueError(
+                f"alarmEmail {self.alarm_email!r}: expected one address such as ops@example.com"
             )
         origins = self.cors_allow_origins
         if origins != ("*",) and not (origins and all(map(_ORIGIN.fullmatch, origins))):

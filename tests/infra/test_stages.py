@@ -143,6 +143,13 @@ def test_invalid_origins_are_refused(origins: str) -> None:
         settings_of({"corsAllowOrigins": origins})
 
 
+@pytest.mark.parametrize("address", ["ops", "a@example.com,b@example.com", "Ops <o@example.com>"])
+def test_an_address_that_sns_refuses_is_refused(address: str) -> None:
+    """It would fail the deployment after the tables are created."""
+    with pytest.raises(ValueError, match=r"alarmEmail .* expected one address"):
+        settings_of({"alarmEmail": address})
+
+
 @pytest.mark.parametrize("name", ["cdn", "waf", "gradual", "reservedConcurrency"])
 @pytest.mark.parametrize("value", ["yes", "True", "0", "off"])
 def test_a_switch_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
