@@ -27,7 +27,7 @@ from unlink_client.cli.exits import NOT_ALL, USAGE, CommandError, some
 from unlink_client.cli.filter_options import describe, with_filters
 from unlink_client.cli.ids import read_ids
 from unlink_client.cli.jobs import Jobs, digest_of
-from unlink_client.cli.output import RecordOutput, write_json
+from unlink_client.cli.output import write_json
 from unlink_client.cli.session import connected
 from unlink_client.cli.terminal import require_terminal, say
 from unlink_client.errors import NotFound
@@ -61,7 +61,7 @@ def delete(
         bool,
         typer.Option("--resume", help="Continue an interrupted delete; with several, give its ID."),
     ] = False,
-    output: Format = RecordOutput.TABLE,
+    output: Format = "table",
 ) -> None:
     """Delete links, by id or by filter. They go to the trash; --erase removes them permanently.
 
@@ -82,7 +82,7 @@ def delete(
             "--resume continues a delete as it was requested: it takes only --wait and -o",
             code=USAGE,
         )
-    if dry_run and output in (RecordOutput.NDJSON, RecordOutput.IDS):
+    if dry_run and output in ("ndjson", "ids"):
         raise CommandError("A dry run counts links: give -o table or -o json", code=USAGE)
     if how.asks and not dry_run and not resume:
         require_terminal()
@@ -168,7 +168,7 @@ def _id_of(unlink: Unlink, code: str) -> str:
 
 
 def _delete_matching(unlink: Unlink, conditions: FilterArgs, how: How, *, dry_run: bool) -> None:
-    if dry_run and how.output is not RecordOutput.TABLE:
+    if dry_run and how.output != "table":
         mode: Mode = "erase" if how.erase else "soft"
         _show(unlink.send(preview_deletion(filter=conditions, mode=mode)), how)
         return
@@ -188,7 +188,7 @@ def _delete_matching(unlink: Unlink, conditions: FilterArgs, how: How, *, dry_ru
 
 
 def _show(preview: Preview, how: How) -> None:
-    if how.output is RecordOutput.TABLE:
+    if how.output == "table":
         show_counts(preview)
         say(_DRY_RUN)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
@@ -30,31 +29,13 @@ from unlink_client.cli.output import (
 from unlink_client.cli.session import connected
 from unlink_client.cli.terminal import progress_bar, say
 from unlink_client.errors import Conflict, NotFound
-from unlink_client.models import RestoredLinks
+from unlink_client.models import Mode, RestoredLinks, State
 from unlink_client.sync.client import Unlink
 from unlink_client.sync.deletion import Deletion
 
 _RESULT_ROWS = 20
 #: A receipt is signed within a minute or two.
 _SIGNING_SECONDS = 300.0
-
-
-class DeletionState(StrEnum):
-    """States of a deletion."""
-
-    ACCEPTED = "accepted"
-    EXPORTING = "exporting"
-    DELETING = "deleting"
-    ERASING = "erasing"
-    COMPLETE = "complete"
-    FAILED = "failed"
-
-
-class DeletionMode(StrEnum):
-    """Kinds of deletion."""
-
-    SOFT = "soft"
-    ERASE = "erase"
 
 
 def deletions(
@@ -69,8 +50,8 @@ def deletions(
         bool, typer.Option("--receipt", help="Print the signed receipt; see `verify`.")
     ] = False,
     limit: Limit = None,
-    state: Annotated[DeletionState | None, typer.Option(help="In this state.")] = None,
-    mode: Annotated[DeletionMode | None, typer.Option(help="To the trash, or permanently.")] = None,
+    state: Annotated[State | None, typer.Option(help="In this state.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="To the trash, or permanently.")] = None,
     actor: Annotated[str | None, typer.Option(help="By this key or user.")] = None,
     created_after: Annotated[
         Any, typer.Option(parser=parse_moment, metavar="TIME", help="Created after this time.")
@@ -80,7 +61,7 @@ def deletions(
     ] = None,
     output: Annotated[
         RecordOutput, typer.Option("--output", "-o", help="Format; ndjson of one: each id.")
-    ] = RecordOutput.TABLE,
+    ] = "table",
 ) -> None:
     """List deletions, newest first, or show one with the outcome of each id.
 
@@ -92,15 +73,15 @@ def deletions(
         raise CommandError("--wait, --watch and --receipt need the id of a deletion", code=USAGE)
     if deletion is not None and any((limit, state, mode, actor, created_after, created_before)):
         raise CommandError("--limit and the filters are for the list of deletions", code=USAGE)
-    if receipt and output is not RecordOutput.TABLE:
+    if receipt and output != "table":
         raise CommandError("A receipt has one format: leave -o out", code=USAGE)
     with connected(context) as unlink:
         if deletion is None:
             write_list(
                 lambda size: unlink.deletions(
                     page_size=size,
-                    state=state.value if state else None,
-                    mode=mode.value if mode else None,
+                    state=state,
+                    mode=mode,
                     actor=actor,
                     created_after=created_after,
                     created_before=created_before,
@@ -171,13 +152,13 @@ def _say_changes() -> Callable[[Deletion], None]:
 
 
 def _write(found: Deletion, output: RecordOutput) -> None:
-    if output is RecordOutput.NDJSON:
+    if output == "ndjson":
         for result in found.outcomes():
             write_json_line(result)
-    elif output is RecordOutput.IDS:
+    elif output == "ids":
         for result in found.outcomes():
             write_line(result.id)
-    elif output is RecordOutput.JSON:
+    elif output == "json":
         write_json(found)
     else:
         _describe(found)
@@ -229,7 +210,7 @@ def trash(
     deleted_before: Annotated[
         Any, typer.Option(parser=parse_moment, metavar="TIME", help="Deleted before this time.")
     ] = None,
-    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
+    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = "table",
 ) -> None:
     """List soft-deleted links, newest first, with the deletion that restores them.
 
@@ -260,7 +241,7 @@ def restore(
         typer.Option("--ids", help="Only these links: UUIDs, - for stdin, @FILE.", metavar="ID"),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the deletion.")] = None,
-    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = RecordOutput.TABLE,
+    output: Annotated[RecordOutput, typer.Option("--output", "-o")] = "table",
 ) -> None:
     """Restore the soft-deleted links of a deletion, all or some.
 
@@ -280,12 +261,12 @@ def restore(
 
 
 def _report(restored: RestoredLinks, output: RecordOutput) -> None:
-    if output is RecordOutput.JSON:
+    if output == "json":
         write_json(restored)
-    elif output is RecordOutput.IDS:
+    elif output == "ids":
         for link_id in restored.restored_ids:
             write_line(link_id)
-    elif output is RecordOutput.NDJSON:
+    elif output == "ndjson":
         for link_id in restored.restored_ids:
             write_json_line({"id": link_id, "outcome": "restored"})
         for each in restored.refused:
@@ -326,7 +307,7 @@ def undo(
         for deletion in found:
             say(f"Undoing {deletion}")
             try:
-                _report(unlink.restore(deletion, reason=reason), RecordOutput.TABLE)
+                _report(unlink.restore(deletion, reason=reason), "table")
             except CommandError as refused:
                 # The other deletions of a large delete are undone all the same.
                 refusals.append(refused.message)

@@ -6,9 +6,8 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,22 +28,8 @@ _SHOWN = 10
 _MAX_TAG = 50
 
 
-class Product(StrEnum):
-    """The product that wrote a file."""
-
-    YOURLS = "yourls"
-    SHLINK = "shlink"
-    KUTT = "kutt"
-    DUB = "dub"
-    BITLY = "bitly"
-    CSV = "csv"
-
-
-class ImportOutput(StrEnum):
-    """Formats of the result of each row."""
-
-    TABLE = "table"
-    NDJSON = "ndjson"
+Product = Literal["yourls", "shlink", "kutt", "dub", "bitly", "csv"]
+ImportOutput = Literal["table", "ndjson"]
 
 
 def import_links(
@@ -65,7 +50,7 @@ def import_links(
     rejects: Annotated[Path, typer.Option(help="File for the rows that are not imported.")] = Path(
         "rejects.csv"
     ),
-    output: Annotated[ImportOutput, typer.Option("--output", "-o")] = ImportOutput.TABLE,
+    output: Annotated[ImportOutput, typer.Option("--output", "-o")] = "table",
 ) -> None:
     """Import links from YOURLS, Shlink, Kutt, Dub, Bitly, or a CSV file.
 
@@ -78,7 +63,7 @@ def import_links(
     """
     run_import(
         context,
-        product.value,
+        product,
         file,
         extra_tags=tags or [],
         plan=plan,
@@ -90,14 +75,14 @@ def import_links(
 
 def run_import(
     context: typer.Context,
-    product: str,
+    product: Product,
     file: Path,
     *,
     extra_tags: Sequence[str],
     plan: bool = False,
     new_codes: bool = False,
     rejects: Path = Path("rejects.csv"),
-    output: ImportOutput = ImportOutput.TABLE,
+    output: ImportOutput = "table",
 ) -> None:
     """Import a file, or show the plan."""
     if any(not 0 < len(tag) <= _MAX_TAG for tag in extra_tags):
@@ -144,7 +129,7 @@ def _existing(unlink: Unlink) -> Existing:
 
 
 def _report(entries: Sequence[Entry], output: ImportOutput) -> None:
-    if output is ImportOutput.NDJSON:
+    if output == "ndjson":
         for entry in entries:
             write_json_line(
                 {

@@ -26,7 +26,7 @@ def list_links(
     context: typer.Context,
     *,
     conditions: FilterArgs,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = "table",
     limit: Limit = None,
 ) -> None:
     """List links, newest first.
@@ -67,7 +67,7 @@ def create(
             parser=parse_moment, metavar="TIME", help="When redirects end: a date or a time."
         ),
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = "table",
 ) -> None:
     """Create links from URLs, or from a CSV file.
 
@@ -76,7 +76,7 @@ def create(
     unlinkctl create --csv links.csv
     """
     if csv is not None:
-        if urls or code or title or external_id or expires or output is not Output.TABLE:
+        if urls or code or title or external_id or expires or output != "table":
             raise CommandError("With --csv only --tag can be given", code=USAGE)
         from unlink_client.cli.commands_import import run_import
 
@@ -101,7 +101,7 @@ def create(
     ]
     with connected(context) as unlink:
         created = [unlink.create(new[0])] if len(new) == 1 else list(unlink.create_all(new))
-    if output is Output.TABLE:
+    if output == "table":
         for link in created:
             write_line(link.short_url)
     else:

@@ -30,7 +30,6 @@ from unlink_client.cli.exits import STALE, USAGE, CommandError, some
 from unlink_client.cli.filter_options import with_filters
 from unlink_client.cli.ids import read_text
 from unlink_client.cli.jobs import Jobs, digest_of
-from unlink_client.cli.output import RecordOutput
 from unlink_client.cli.session import connected
 from unlink_client.cli.settings import write_private, writing
 from unlink_client.cli.terminal import require_terminal, say
@@ -84,7 +83,7 @@ def apply(
     confirm_count: Confirm = None,
     yes: Yes = False,
     wait: Wait = False,
-    output: Format = RecordOutput.TABLE,
+    output: Format = "table",
 ) -> None:
     """Delete exactly the links of a plan, or nothing (exit code 5) if other links match by now.
 

@@ -51,7 +51,7 @@ class How:
     yes: bool = False
     count: int | None = None
     wait: bool = False
-    output: RecordOutput = RecordOutput.TABLE
+    output: RecordOutput = "table"
 
     @property
     def asks(self) -> bool:
@@ -83,13 +83,13 @@ def finish(unlink: Unlink, jobs: Jobs, job: Job, how: How) -> None:
 
 
 def _report(job: Job, ended: Ended, how: How) -> None:
-    if how.output is RecordOutput.TABLE:
+    if how.output == "table":
         _summarise(job, ended, how)
-    elif how.output is RecordOutput.JSON:
+    elif how.output == "json":
         write_json(list(ended.deletions) if len(ended.deletions) != 1 else ended.deletions[0])
     else:
         for result in (each for deletion in ended.deletions for each in deletion.outcomes()):
-            if how.output is RecordOutput.NDJSON:
+            if how.output == "ndjson":
                 write_json_line(result)
             elif result.outcome in ("deleted", "erased"):
                 write_line(result.id)

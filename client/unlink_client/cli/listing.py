@@ -35,7 +35,7 @@ def write_list(
     none: str,
 ) -> None:
     """Write what ``read`` finds in pages of a size; a table says if there is more, or ``none``."""
-    is_table = output.value == "table"
+    is_table = output == "table"
     most = limit or (_TABLE_ROWS if is_table else None)
     found = read(largest_page if most is None else min(largest_page, most + 1))
     count = write(islice(found, most), output)

@@ -6,8 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -23,24 +22,9 @@ from unlink_client.receipts import Removed
 _Record = TypeVar("_Record", Link, DeletionSummary, TrashedLink)
 
 
-class Output(StrEnum):
-    """Formats of a list."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    IDS = "ids"
-
-
-class RecordOutput(StrEnum):
-    """Formats of deletions."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    IDS = "ids"
-
+#: Formats of links, and of other records.
+Output = Literal["table", "json", "ndjson", "csv", "ids"]
+RecordOutput = Literal["table", "json", "ndjson", "ids"]
 
 #: Columns: heading, smallest terminal width at which it is shown.
 _LINK_COLUMNS = (
@@ -70,10 +54,10 @@ def write_json_line(value: Any) -> None:
 
 def write_links(links: Iterable[Link], output: Output) -> int:
     """Write links in any format, each on arrival if the format allows it; returns their number."""
-    if output is Output.CSV:
+    if output == "csv":
         writer = CsvWriter(sys.stdout)
         return _each(links, lambda link: writer.write(link_record(link)))
-    return _write_records(links, RecordOutput(output), _LINK_COLUMNS, _link_row, _link_style)
+    return _write_records(links, output, _LINK_COLUMNS, _link_row, _link_style)
 
 
 def _each(records: Iterable[_Record], write: Callable[[_Record], None]) -> int:
@@ -107,12 +91,12 @@ def _write_records(
     style: Callable[[_Record], str] = lambda _: "",
 ) -> int:
     """Records in any format, each as it arrives where the format allows it; how many they were."""
-    if output is RecordOutput.NDJSON:
+    if output == "ndjson":
         return _each(records, write_json_line)
-    if output is RecordOutput.IDS:
+    if output == "ids":
         return _each(records, lambda each: write_line(each.id))
     found = list(records)
-    if output is RecordOutput.JSON:
+    if output == "json":
         write_json(found)
     else:
         print_table(columns, [row(each) for each in found], styles=[style(each) for each in found])
