@@ -62,6 +62,7 @@ def load(profile: str | None) -> Settings:
     A stored key is sent only to the service that it was stored for.
     """
     url, key = os.environ.get(URL_VARIABLE, ""), os.environ.get(KEY_VARIABLE, "")
+    url = url and base_url_of(url)
     if url and key and profile is None:
         return Settings(url, key, "the environment")
     name, found = _profile(profile)
@@ -79,7 +80,7 @@ def load(profile: str | None) -> Settings:
             hint="`unlinkctl login` stores the URL and an API key.",
         )
     stored_url = str(found.get("url", ""))
-    if url and not key and base_url_of(url) != stored_url:
+    if url and not key and url != stored_url:
         raise CommandError(
             f"{URL_VARIABLE} is {url}, and the key of profile {name} is for {stored_url}.",
             code=USAGE,
