@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -183,6 +184,16 @@ def faults_of_call(number: int) -> dict[str, Callable[[str, Call, dict[str, Any]
 
 
 @dataclass
+class _Run:
+    """A run of a worker, whose threads see it in their context."""
+
+    dead: bool = False
+
+
+_run: ContextVar[_Run] = ContextVar("_run", default=_Run())  # noqa: B039 - never changed
+
+
+@dataclass
 class FaultyClient:
     """Passes calls to ``real``; the call numbered ``at`` (from 0) gets ``fault`` instead.
 
@@ -207,11 +218,15 @@ class FaultyClient:
         real = getattr(client, operation)
 
         def call(**parameters: Any) -> Any:
+            # Read before `dead`, because a test removes the fault of a run after its end.
+            fault = self.fault
+            if _run.get().dead:
+                raise Killed
             with self._lock:
                 number = len(self.calls)
                 self.calls.append(operation)
-            if self.fault is not None and (self.every or number == self.at):
-                return self.fault(operation, lambda: real(**parameters), parameters)
+            if fault is not None and (self.every or number == self.at):
+                return fault(operation, lambda: real(**parameters), parameters)
             return real(**parameters)
 
         return call
@@ -235,11 +250,21 @@ def faulty_world(
 
 
 def attempt(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """The result of a worker; None if it was killed or raised an error."""
+    """The result of a worker; None if it was killed or raised an error.
+
+    A thread of a killed worker may have a call left to begin, which raises ``Killed``.
+    """
+    run = _Run()
+    before = _run.set(run)
     try:
         return work(*args, **kwargs)
-    except (Killed, UnlinkError):
+    except Killed:
+        run.dead = True
         return None
+    except UnlinkError:
+        return None
+    finally:
+        _run.reset(before)
 
 
 @dataclass
