@@ -56,7 +56,7 @@ export async function signInWith(secret) {
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new ApiError(response.status, body);
   const before = session.get();
-  // What waits, and what is selected, is of the workspace before.
+  // Waiting requests and the selection belong to the workspace before.
   if (before && before.me.workspaceId !== body.workspaceId) {
     throw new ApiError(403, { message: t("signIn.other") });
   }

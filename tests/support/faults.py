@@ -163,7 +163,7 @@ _LOST = {
 #: Retryable faults: the run must survive them.
 RETRYABLE = _NOT_APPLIED | _LOST | {"partly": _partly}
 
-#: The calls of which a part can fail. `_partly` refuses all others, as another fault does.
+#: The calls that can fail in part. `_partly` refuses all others, as another fault does.
 _WITH_PARTS = {
     *("batch_get_item", "batch_execute_statement"),
     *("transact_write_items", "delete_objects"),
